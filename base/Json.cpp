@@ -1,0 +1,61 @@
+#include "base/Json.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "base/Error.h"
+
+namespace btcai {
+
+namespace {
+
+std::size_t nestingDepth(std::string_view text)
+{
+    std::size_t depth = 0;
+    std::size_t deepest = 0;
+    bool inString = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (inString) {
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                inString = false;
+        } else if (c == '"') {
+            inString = true;
+        } else if (c == '[' || c == '{') {
+            deepest = std::max(deepest, ++depth);
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            --depth;
+        }
+    }
+    return deepest;
+}
+
+} // namespace
+
+Json parseJson(std::string_view text, std::string_view what, JsonLimits limits)
+{
+    if (text.size() > limits.maxBytes)
+        throw Error(ErrorKind::BadInput, "{}: {} bytes, more than the {} allowed", what, text.size(), limits.maxBytes);
+    if (nestingDepth(text) > limits.maxDepth)
+        throw Error(ErrorKind::BadInput, "{}: nested more than {} levels deep", what, limits.maxDepth);
+    try {
+        return Json::parse(text);
+    } catch (const Json::parse_error& error) {
+        throw Error(ErrorKind::BadInput, "{}: not JSON, at byte {}", what, error.byte);
+    }
+}
+
+Json readJsonFile(const std::filesystem::path& path, JsonLimits limits)
+{
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        throw Error(ErrorKind::Io, "{}: cannot be opened for reading", path.string());
+    std::ostringstream text;
+    text << file.rdbuf();
+    return parseJson(text.view(), path.string(), limits);
+}
+
+} // namespace btcai
