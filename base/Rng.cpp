@@ -37,12 +37,12 @@ std::uint32_t high(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32)
 
 Rng::Rng(std::uint64_t seed, std::string_view purpose, std::uint64_t index, std::uint64_t step)
 {
-    // 160 bits name the stream and 96 are free in the counter: the purpose goes into the key, so that two purposes
-    // never share a counter space, and index and step keep theirs exactly as long as they fit 64 bits together.
-    const std::uint64_t key = mix(seed ^ mix(hashName(purpose)));
+    // The counter has room for the draw block, the step and the lower half of the index; the rest of the name goes into
+    // the key. mix() is a bijection, so that under one (seed, purpose) two upper halves give two keys, and two pairs
+    // (index, step) differ in the key or in the counter: none ever share a stream.
+    const std::uint64_t key = mix(mix(seed ^ mix(hashName(purpose))) ^ high(index));
     m_key = {low(key), high(key)};
-    const std::uint64_t name = mix(index) ^ step;
-    m_counter = {0, low(name), high(name), low(mix(step) ^ index)};
+    m_counter = {0, low(step), high(step), low(index)};
 }
 
 void Rng::refill()
