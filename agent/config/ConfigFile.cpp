@@ -1,0 +1,173 @@
+#include "agent/config/ConfigFile.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "agent/config/Field.h"
+#include "base/Error.h"
+
+namespace btcai {
+
+namespace {
+
+/// Levenshtein distance, to suggest what a mistyped key may have meant.
+std::size_t editDistance(std::string_view a, std::string_view b)
+{
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j)
+        row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
+        }
+    }
+    return row[b.size()];
+}
+
+std::string_view nearestKey(std::string_view key)
+{
+    return std::ranges::min_element(runConfigFields(), {}, [&](const Field& f) { return editDistance(f.key, key); })->key;
+}
+
+const Field& knownField(std::string_view key, std::string_view where)
+{
+    if (const Field* field = findField(key))
+        return *field;
+    throw Error(ErrorKind::BadInput, "{}: unknown field '{}'; did you mean '{}'?", where, key, nearestKey(key));
+}
+
+struct FileEntry {
+    const Field* field;
+    std::string text;
+    std::string where; ///< "run.toml:12"
+};
+
+std::string nodeText(const toml::node& node, const Field& field, std::string_view where)
+{
+    RunConfig probe;
+    const FieldPointer pointer = field.locate(probe);
+    if (const auto* text = node.as_string(); text && (std::holds_alternative<std::string*>(pointer)
+                                                      || std::holds_alternative<Bucket*>(pointer)))
+        return text->get();
+    if (const auto* flag = node.as_boolean(); flag && std::holds_alternative<bool*>(pointer))
+        return flag->get() ? "true" : "false";
+    if (const auto* whole = node.as_integer();
+        whole && (std::holds_alternative<std::int64_t*>(pointer) || std::holds_alternative<double*>(pointer)))
+        return fmt::format("{}", whole->get());
+    if (const auto* real = node.as_floating_point(); real && std::holds_alternative<double*>(pointer))
+        return fmt::format("{}", real->get());
+    std::ostringstream type;
+    type << node.type();
+    throw Error(ErrorKind::BadInput, "{}: {} has the wrong type ({}): {}", where, field.key, type.str(), field.help);
+}
+
+void collect(const toml::table& table, const std::string& prefix, std::string_view source, std::vector<FileEntry>& entries)
+{
+    for (const auto& [name, node] : table) {
+        const std::string key = prefix + std::string(name.str());
+        if (const toml::table* inner = node.as_table()) {
+            collect(*inner, key + ".", source, entries);
+            continue;
+        }
+        const std::string where = fmt::format("{}:{}", source, node.source().begin.line);
+        const Field& field = knownField(key, where);
+        entries.push_back({&field, nodeText(node, field, where), where});
+    }
+}
+
+std::vector<FileEntry> readEntries(std::string_view text, std::string_view source)
+{
+    if (text.size() > (1 << 20))
+        throw Error(ErrorKind::BadInput, "{}: a run configuration has at most 1 MiB", source);
+    try {
+        std::vector<FileEntry> entries;
+        collect(toml::parse(text, source), "", source, entries);
+        return entries;
+    } catch (const toml::parse_error& error) {
+        throw Error(ErrorKind::BadInput, "{}:{}: not TOML: {}", source, error.source().begin.line, error.description());
+    }
+}
+
+void apply(RunConfig& config, const FileEntry& entry)
+{
+    try {
+        setFieldText(config, *entry.field, entry.text);
+    } catch (const Error& error) {
+        throw Error(error.kind(), "{}: {}", entry.where, error.what());
+    }
+}
+
+std::string tomlLiteral(const RunConfig& config, const Field& field)
+{
+    const std::string text = fieldText(config, field);
+    const FieldPointer pointer = field.locate(const_cast<RunConfig&>(config)); // only asked for its type
+    if (std::holds_alternative<double*>(pointer))
+        return text.find_first_of(".en") == std::string::npos ? text + ".0" : text; // a TOML float needs a point
+    if (std::holds_alternative<bool*>(pointer) || std::holds_alternative<std::int64_t*>(pointer))
+        return text;
+    std::ostringstream quoted;
+    quoted << toml::value<std::string>(text);
+    return quoted.str();
+}
+
+} // namespace
+
+RunConfig parseRunConfig(std::string_view tomlText, std::string_view sourceName, std::span<const FieldOverride> overrides)
+{
+    std::vector<FileEntry> entries = readEntries(tomlText, sourceName);
+    for (const auto& [key, text] : overrides)
+        entries.push_back({&knownField(key, "command line"), text, "command line"});
+
+    RunConfig config;
+    for (const FileEntry& entry : entries)
+        if (entry.field->key == "bucket")
+            apply(config, entry);
+    config = defaultConfig(config.bucket);
+    for (const FileEntry& entry : entries)
+        apply(config, entry);
+    try {
+        validate(config);
+    } catch (const Error& error) {
+        throw Error(error.kind(), "{}: {}", sourceName, error.what());
+    }
+    return config;
+}
+
+RunConfig readRunConfig(const std::filesystem::path& path, std::span<const FieldOverride> overrides)
+{
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        throw Error(ErrorKind::Io, "{}: cannot be opened for reading", path.string());
+    std::ostringstream text;
+    text << file.rdbuf();
+    return parseRunConfig(text.view(), path.string(), overrides);
+}
+
+std::string toToml(const RunConfig& config)
+{
+    std::string out;
+    std::string section;
+    for (const Field& field : runConfigFields()) {
+        const std::size_t dot = field.key.rfind('.');
+        const std::string_view fieldSection = dot == std::string_view::npos ? std::string_view{} : field.key.substr(0, dot);
+        if (fieldSection != section) {
+            section = fieldSection;
+            out += fmt::format("\n[{}]\n", section);
+        }
+        const std::string_view name = dot == std::string_view::npos ? field.key : field.key.substr(dot + 1);
+        out += fmt::format("# {}{}{}\n{} = {}\n", field.help, field.unit.empty() ? "" : " Unit: ",
+                           field.unit.empty() ? "" : field.unit, name, tomlLiteral(config, field));
+    }
+    return out;
+}
+
+} // namespace btcai

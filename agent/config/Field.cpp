@@ -1,0 +1,247 @@
+#include "agent/config/Field.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/Error.h"
+
+namespace btcai {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> kBucketChoices{"scalping", "short", "medium", "long"};
+constexpr std::array<std::string_view, 3> kDeviceChoices{"cpu", "cuda", "auto"};
+
+#define BTCAI_AT(member) [](RunConfig& c) -> FieldPointer { return &c.member; }
+
+const std::array kFields{
+    Field{"bucket", "bucket", "Bucket", "", 0, 0, kBucketChoices, false, false,
+          "The timeframe bucket; it sets the defaults of lookback, episode length, horizons and discount.", BTCAI_AT(bucket)},
+    Field{"data", "data", "Market data", "", 0, 0, {}, false, false,
+          "The bars to learn from: a CSV file (gz too), a Binance kline file or a stored series (.h5).", BTCAI_AT(data)},
+    Field{"seed", "seed", "Seed", "", 0, 9e15, {}, false, false,
+          "Names all random streams: the same seed, data and build give the same run.", BTCAI_AT(seed)},
+    Field{"device", "device", "Device", "", 0, 0, kDeviceChoices, false, false,
+          "Where the network runs; auto takes CUDA when there is one.", BTCAI_AT(device)},
+    Field{"threads", "threads", "Threads", "", 0, 1024, {}, false, true,
+          "CPU threads of this run; 0 shares the cores evenly among running workers.", BTCAI_AT(threads)},
+
+    Field{"train.steps", "steps", "Account steps", "steps", 1, 1e13, {}, false, false,
+          "The run ends after this many account steps (bars times accounts).", BTCAI_AT(train.steps)},
+    Field{"train.minutes", "minutes", "Time limit", "min", 0, 1e6, {}, false, false,
+          "The run ends after this much training time, evaluation aside; 0 for no limit.", BTCAI_AT(train.minutes)},
+    Field{"train.stretches", "", "Stretches", "", 1, 4096, {}, false, true,
+          "Stretches of market rolled out at once; each is encoded once for all its accounts.", BTCAI_AT(train.stretches)},
+    Field{"train.accounts", "", "Accounts per stretch", "", 1, 4096, {}, false, true,
+          "Accounts that trade the same stretch with draws of their own.", BTCAI_AT(train.accounts)},
+    Field{"train.rollout_bars", "", "Rollout length", "bars", 8, 65536, {}, false, true,
+          "Bars collected per stretch between two updates.", BTCAI_AT(train.rolloutBars)},
+    Field{"train.checkpoint_every", "", "Checkpoint every", "iterations", 1, 1e6, {}, false, true,
+          "A checkpoint is written after this many iterations; a crash costs at most as much.", BTCAI_AT(train.checkpointEvery)},
+    Field{"train.checkpoint_keep", "", "Checkpoints kept", "", 1, 1000, {}, false, true,
+          "Older checkpoints are removed, the best one by validation aside.", BTCAI_AT(train.checkpointKeep)},
+    Field{"train.evaluate_every", "", "Evaluate every", "iterations", 1, 1e6, {}, false, true,
+          "The validation part is traded after this many iterations, for the charts and the best checkpoint.",
+          BTCAI_AT(train.evaluateEvery)},
+
+    Field{"split.train_share", "", "Training share", "", 0.05, 0.95, {}, false, true,
+          "The first part by time, to learn from.", BTCAI_AT(split.trainShare)},
+    Field{"split.validation_share", "", "Validation share", "", 0.02, 0.9, {}, false, true,
+          "The next part, to choose by; the rest is the test part.", BTCAI_AT(split.validationShare)},
+
+    Field{"account.initial_cash", "", "Initial cash", "quote", 1e-6, 1e12, {}, false, false,
+          "Cash of an account at the start of an episode, in the quote currency.", BTCAI_AT(account.initialCash)},
+    Field{"account.exposure", "", "Exposure", "", 0.01, 1.0, {}, false, false,
+          "The share of equity that a long or short position takes when it is opened.", BTCAI_AT(account.exposure)},
+    Field{"account.allow_short", "", "Allow short", "", 0, 0, {}, false, false,
+          "Whether the agent may sell short; else it is long or flat.", BTCAI_AT(account.allowShort)},
+    Field{"account.ruin_share", "", "Ruin at", "", 0.0, 0.99, {}, false, true,
+          "An episode ends in ruin when equity falls below this share of the initial cash.", BTCAI_AT(account.ruinShare)},
+    Field{"account.episode_bars", "", "Episode length", "bars", 16, 1e7, {}, false, true,
+          "An episode is cut (not ended) after this many bars.", BTCAI_AT(account.episodeBars)},
+
+    Field{"costs.taker_fee_bps", "", "Taker fee", "bps", 0, 1000, {}, false, false,
+          "Fee on the value of each fill.", BTCAI_AT(costs.takerFeeBps)},
+    Field{"costs.half_spread_bps", "", "Half spread", "bps", 0, 1000, {}, false, false,
+          "Half the distance between bid and ask, paid on each fill.", BTCAI_AT(costs.halfSpreadBps)},
+    Field{"costs.impact_bps", "", "Impact", "bps", 0, 10000, {}, false, true,
+          "Price impact of an order as large as the bar's volume; grows with the square root of the share.",
+          BTCAI_AT(costs.impactBps)},
+    Field{"costs.max_participation", "", "Volume share", "", 1e-6, 1.0, {}, false, true,
+          "At most this share of a bar's volume fills.", BTCAI_AT(costs.maxParticipation)},
+
+    Field{"reward.scale", "", "Reward scale", "", 1e-3, 1e6, {}, false, true,
+          "Multiplies the change of log equity; 100 makes it per cent.", BTCAI_AT(reward.scale)},
+    Field{"reward.drawdown_penalty", "", "Drawdown penalty", "", 0, 100, {}, false, true,
+          "Weight of new drawdown in the reward; above 0 it changes what is optimal.", BTCAI_AT(reward.drawdownPenalty)},
+
+    Field{"model.lookback_bars", "", "Lookback", "bars", 2, 100000, {}, false, true,
+          "Bars that the LSTM and the Transformer see; a multiple of the patch.", BTCAI_AT(model.lookbackBars)},
+    Field{"model.patch_bars", "", "Patch", "bars", 1, 1024, {}, false, true,
+          "Bars that make one token.", BTCAI_AT(model.patchBars)},
+    Field{"model.width", "", "Width", "", 8, 2048, {}, false, true,
+          "Size of a token and of the market embedding.", BTCAI_AT(model.width)},
+    Field{"model.layers", "", "Attention layers", "", 1, 16, {}, false, true,
+          "Layers of the Transformer.", BTCAI_AT(model.layers)},
+    Field{"model.heads", "", "Attention heads", "", 1, 64, {}, false, true,
+          "Heads per attention layer; divides the width.", BTCAI_AT(model.heads)},
+    Field{"model.head_width", "", "Head width", "", 4, 4096, {}, false, true,
+          "Hidden units of the policy and of the value head.", BTCAI_AT(model.headWidth)},
+    Field{"model.use_cnn", "", "CNN branch", "", 0, 0, {}, false, true,
+          "The causal convolution over the latest bars.", BTCAI_AT(model.useCnn)},
+    Field{"model.use_lstm", "", "LSTM branch", "", 0, 0, {}, false, true,
+          "The LSTM over the window of tokens.", BTCAI_AT(model.useLstm)},
+    Field{"model.use_transformer", "", "Transformer branch", "", 0, 0, {}, false, true,
+          "The Transformer over the window of tokens.", BTCAI_AT(model.useTransformer)},
+    Field{"model.hold_bias", "", "Hold bias", "", 0, 20, {}, false, true,
+          "Initial preference for the position already held, so that exploration does not drown in costs.",
+          BTCAI_AT(model.holdBias)},
+    Field{"model.horizons", "", "Forecast horizons", "bars", 0, 0, {}, false, true,
+          "Horizons of the return forecast, ascending, separated by commas.", BTCAI_AT(model.horizons)},
+
+    Field{"ppo.learning_rate", "", "Learning rate", "", 1e-8, 1.0, {}, true, false,
+          "Step size of Adam.", BTCAI_AT(ppo.learningRate)},
+    Field{"ppo.anneal_learning_rate", "", "Anneal learning rate", "", 0, 0, {}, false, true,
+          "Falls linearly to zero at the last step.", BTCAI_AT(ppo.annealLearningRate)},
+    Field{"ppo.gamma", "", "Discount", "", 0.0, 1.0, {}, false, true,
+          "Discount of the reward per bar.", BTCAI_AT(ppo.gamma)},
+    Field{"ppo.gae_lambda", "", "GAE lambda", "", 0.0, 1.0, {}, false, true,
+          "Weight of longer returns in the advantage (Schulman et al. 2016).", BTCAI_AT(ppo.gaeLambda)},
+    Field{"ppo.clip_range", "", "Clip range", "", 1e-4, 1.0, {}, true, false,
+          "How far the probability ratio may leave 1 (Schulman et al. 2017).", BTCAI_AT(ppo.clipRange)},
+    Field{"ppo.epochs", "", "Epochs", "", 1, 100, {}, false, false,
+          "Passes over a rollout.", BTCAI_AT(ppo.epochs)},
+    Field{"ppo.stretches_per_minibatch", "", "Stretches per minibatch", "", 1, 4096, {}, false, true,
+          "A minibatch is this many stretches with all their bars and accounts.", BTCAI_AT(ppo.stretchesPerMinibatch)},
+    Field{"ppo.entropy_coefficient", "", "Entropy coefficient", "", 0, 1, {}, true, false,
+          "Weight of the policy's entropy.", BTCAI_AT(ppo.entropyCoefficient)},
+    Field{"ppo.anneal_entropy", "", "Anneal entropy", "", 0, 0, {}, false, true,
+          "The coefficient falls linearly to zero at the last step.", BTCAI_AT(ppo.annealEntropy)},
+    Field{"ppo.value_coefficient", "", "Value coefficient", "", 0, 10, {}, true, true,
+          "Weight of the value loss.", BTCAI_AT(ppo.valueCoefficient)},
+    Field{"ppo.forecast_coefficient", "", "Forecast coefficient", "", 0, 10, {}, true, true,
+          "Weight of the forecast's negative log likelihood.", BTCAI_AT(ppo.forecastCoefficient)},
+    Field{"ppo.target_kl", "", "KL limit", "", 0, 10, {}, true, true,
+          "An update stops when the policy has moved this far; 0 for no limit.", BTCAI_AT(ppo.targetKl)},
+    Field{"ppo.max_grad_norm", "", "Gradient norm", "", 1e-6, 1e6, {}, true, true,
+          "Gradients are scaled down to this norm.", BTCAI_AT(ppo.maxGradNorm)},
+    Field{"ppo.normalize_advantages", "", "Normalise advantages", "", 0, 0, {}, false, true,
+          "Zero mean and unit deviation within a minibatch.", BTCAI_AT(ppo.normalizeAdvantages)},
+
+    Field{"evaluation.sampled_accounts", "", "Sampled accounts", "", 1, 4096, {}, false, true,
+          "Accounts that trade with sampled actions when a part is evaluated.", BTCAI_AT(evaluation.sampledAccounts)},
+};
+
+#undef BTCAI_AT
+
+[[noreturn]] void refuse(const Field& field, std::string_view text, std::string_view wanted)
+{
+    throw Error(ErrorKind::BadInput, "{} = {}: must be {}{}{}", field.key, text, wanted, field.unit.empty() ? "" : " in ",
+                field.unit);
+}
+
+void checkRange(const Field& field, double value, std::string_view text)
+{
+    if (!(value >= field.minimum && value <= field.maximum))
+        refuse(field, text, fmt::format("between {} and {}", field.minimum, field.maximum));
+}
+
+template <typename Number>
+Number parseNumber(const Field& field, std::string_view text, std::string_view wanted)
+{
+    Number value{};
+    const char* const end = text.data() + text.size();
+    const auto [rest, code] = std::from_chars(text.data(), end, value);
+    if (code != std::errc{} || rest != end)
+        refuse(field, text, wanted);
+    checkRange(field, static_cast<double>(value), text);
+    return value;
+}
+
+struct TextSetter {
+    const Field& field;
+    std::string_view text;
+
+    void operator()(bool* target) const
+    {
+        if (text != "true" && text != "false")
+            refuse(field, text, "true or false");
+        *target = text == "true";
+    }
+    void operator()(std::int64_t* target) const { *target = parseNumber<std::int64_t>(field, text, "a whole number"); }
+    void operator()(double* target) const { *target = parseNumber<double>(field, text, "a number"); }
+    void operator()(std::string* target) const
+    {
+        if (!field.choices.empty() && std::ranges::find(field.choices, text) == field.choices.end())
+            refuse(field, text, fmt::format("one of {}", fmt::join(field.choices, ", ")));
+        if (text.size() > 4096 || std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
+            refuse(field, "(text)", "at most 4096 printable characters");
+        *target = text;
+    }
+    void operator()(Bucket* target) const
+    {
+        const auto bucket = bucketFromName(text);
+        if (!bucket)
+            refuse(field, text, fmt::format("one of {}", fmt::join(field.choices, ", ")));
+        *target = *bucket;
+    }
+};
+
+struct TextGetter {
+    std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
+    std::string operator()(const std::int64_t* value) const { return fmt::format("{}", *value); }
+    std::string operator()(const double* value) const { return fmt::format("{}", *value); }
+    std::string operator()(const std::string* value) const { return *value; }
+    std::string operator()(const Bucket* value) const { return std::string(bucketSpec(*value).name); }
+};
+
+void require(bool condition, std::string_view message)
+{
+    if (!condition)
+        throw Error(ErrorKind::BadInput, std::string(message));
+}
+
+} // namespace
+
+std::span<const Field> runConfigFields() { return kFields; }
+
+const Field* findField(std::string_view key)
+{
+    const auto found = std::ranges::find(kFields, key, &Field::key);
+    return found == kFields.end() ? nullptr : &*found;
+}
+
+std::string fieldText(const RunConfig& config, const Field& field)
+{
+    return std::visit(TextGetter{}, field.locate(const_cast<RunConfig&>(config))); // only read
+}
+
+void setFieldText(RunConfig& config, const Field& field, std::string_view text)
+{
+    std::visit(TextSetter{field, text}, field.locate(config));
+}
+
+void validate(const RunConfig& config)
+{
+    RunConfig copy = config;
+    for (const Field& field : kFields)
+        setFieldText(copy, field, fieldText(config, field));
+    const auto& model = config.model;
+    require(model.lookbackBars % model.patchBars == 0, "model.lookback_bars: must be a multiple of model.patch_bars");
+    require(model.width % model.heads == 0, "model.width: must be a multiple of model.heads");
+    require(model.useCnn || model.useLstm || model.useTransformer,
+            "model.use_cnn, model.use_lstm, model.use_transformer: at least one branch must be on");
+    require(config.split.trainShare + config.split.validationShare <= 0.98,
+            "split.train_share and split.validation_share: together at most 0.98, so that a test part is left");
+    require(config.ppo.stretchesPerMinibatch <= config.train.stretches,
+            "ppo.stretches_per_minibatch: must not exceed train.stretches");
+    require(config.train.stretches % config.ppo.stretchesPerMinibatch == 0,
+            "train.stretches: must be a multiple of ppo.stretches_per_minibatch");
+    forecastHorizons(config);
+}
+
+} // namespace btcai

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "env/bucket/Bucket.h"
+#include "env/execution/CostModel.h"
+#include "env/reward/RewardOptions.h"
+
+namespace btcai {
+
+/// Everything that decides a run. Each field is described once, in Field.cpp: name in the file, unit, range, help.
+/// The defaults below are those of the scalping bucket; `defaultConfig(bucket)` gives those of the others.
+struct RunConfig {
+    Bucket bucket = Bucket::Scalping;
+    std::string data;
+    std::int64_t seed = 1;
+    std::string device = "cpu";
+    std::int64_t threads = 0;
+
+    struct Train {
+        std::int64_t steps = 2'000'000;
+        double minutes = 0.0;
+        std::int64_t stretches = 8;
+        std::int64_t accounts = 16;
+        std::int64_t rolloutBars = 256;
+        std::int64_t checkpointEvery = 5;
+        std::int64_t checkpointKeep = 3;
+        std::int64_t evaluateEvery = 10;
+    } train;
+
+    struct Split {
+        double trainShare = 0.7;
+        double validationShare = 0.15;
+    } split;
+
+    struct Account {
+        double initialCash = 10'000.0;
+        double exposure = 1.0;
+        bool allowShort = false;
+        double ruinShare = 0.2;
+        std::int64_t episodeBars = 2016;
+    } account;
+
+    CostModel costs;
+    RewardOptions reward;
+
+    struct Model {
+        std::int64_t lookbackBars = 144;
+        std::int64_t patchBars = 8;
+        std::int64_t width = 128;
+        std::int64_t layers = 2;
+        std::int64_t heads = 4;
+        std::int64_t headWidth = 64;
+        bool useCnn = true;
+        bool useLstm = true;
+        bool useTransformer = true;
+        double holdBias = 2.0;
+        std::string horizons = "1,12,48";
+    } model;
+
+    struct Ppo {
+        double learningRate = 5e-4;
+        bool annealLearningRate = true;
+        double gamma = 0.99;
+        double gaeLambda = 0.95;
+        double clipRange = 0.2;
+        std::int64_t epochs = 4;
+        std::int64_t stretchesPerMinibatch = 2;
+        double entropyCoefficient = 0.005;
+        bool annealEntropy = true;
+        double valueCoefficient = 0.5;
+        double forecastCoefficient = 0.1;
+        double targetKl = 0.03;
+        double maxGradNorm = 0.5;
+        bool normalizeAdvantages = true;
+    } ppo;
+
+    struct Evaluation {
+        std::int64_t sampledAccounts = 16;
+    } evaluation;
+
+    bool operator==(const RunConfig&) const = default;
+};
+
+/// The defaults of a bucket (REQUIREMENTS: lookback, episode length, forecast horizons, discount).
+RunConfig defaultConfig(Bucket bucket);
+
+/// The horizons of `model.horizons`, ascending, in bars. Throws Error(BadInput) naming the field.
+std::vector<std::int64_t> forecastHorizons(const RunConfig& config);
+
+} // namespace btcai
