@@ -19,6 +19,12 @@ struct Bar {
     double volume = 0.0;
 };
 
+/// The columns of a grid, for code that reads or cuts a whole grid (BarStore, slices); all of the same length.
+struct BarColumns {
+    std::vector<double> open, high, low, close, volume;
+    std::vector<std::uint8_t> mask; ///< 0: missing
+};
+
 /// A series on an absolute grid: row i is the bar that opens at `start + i * interval`. A bar that the source does
 /// not have is *missing*: its mask is 0 and its prices are NaN. Nothing is ever invented for it.
 /// Structure of arrays; all columns have `size()` elements.
@@ -29,8 +35,12 @@ public:
     BarSeries(std::string instrument, std::int64_t intervalSeconds);
 
     /// Builds the grid from bars in strictly increasing time, each on the grid (timestamp divisible by interval).
-    /// Throws Error(BadInput) naming the first bar that is neither.
+    /// Throws Error(BadInput) naming the first bar that is neither, or when the bars lie so far apart that
+    /// the grid would be nearly all missing.
     static BarSeries fromBars(std::string instrument, std::int64_t intervalSeconds, std::span<const Bar> bars);
+    /// Takes a grid that stands already; it may begin and end with missing rows. Values of missing rows become NaN.
+    /// Throws Error(BadInput) when the columns differ in length or startTime is off the grid.
+    static BarSeries fromColumns(std::string instrument, std::int64_t intervalSeconds, std::int64_t startTime, BarColumns columns);
 
     const std::string& instrument() const { return m_instrument; }
     std::int64_t intervalSeconds() const { return m_intervalSeconds; }
@@ -44,7 +54,7 @@ public:
     std::optional<Bar> bar(std::size_t i) const;
     /// The first row whose timestamp is not before t; size() if there is none.
     std::size_t lowerBound(std::int64_t t) const;
-    /// Rows [first, last) as a series of their own.
+    /// Rows [first, last) as a series of their own. Throws Error(BadInput) for rows that are not there.
     BarSeries slice(std::size_t first, std::size_t last) const;
 
     std::span<const double> open() const { return m_open; }

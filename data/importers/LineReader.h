@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace btcai {
+
+/// Reads a text file, plain or gzip (told by its first bytes), line by line. Holds one buffer, whatever the file claims.
+class LineReader {
+public:
+    static constexpr std::size_t kLongestLine = 4096;
+
+    /// Throws Error(Io) when the file cannot be opened, Error(BadInput) when it is no regular file.
+    explicit LineReader(const std::filesystem::path& path);
+    ~LineReader();
+
+    /// Moves to the next line and gives it without its end (LF or CR LF) and without a byte order mark. False at the end.
+    /// The view holds until the next call. Throws Error(BadInput) for a line above kLongestLine and for gzip data
+    /// that is damaged or cut short, Error(Io) when reading fails.
+    bool next(std::string_view& line);
+    /// Of the line given last, from 1.
+    std::size_t lineNumber() const { return m_lineNumber; }
+
+private:
+    bool fill();
+    [[noreturn]] void failRead() const;
+
+    struct File;
+    std::unique_ptr<File> m_file;
+    std::string m_path;
+    std::vector<char> m_buffer;
+    std::size_t m_begin = 0;
+    std::size_t m_end = 0;
+    std::size_t m_lineNumber = 0;
+    bool m_atEnd = false;
+};
+
+} // namespace btcai
