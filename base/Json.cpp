@@ -1,10 +1,9 @@
 #include "base/Json.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "base/Error.h"
+#include "base/ReadFile.h"
 
 namespace btcai {
 
@@ -50,12 +49,7 @@ Json parseJson(std::string_view text, std::string_view what, JsonLimits limits)
 
 Json readJsonFile(const std::filesystem::path& path, JsonLimits limits)
 {
-    std::ifstream file(path, std::ios::binary);
-    if (!file)
-        throw Error(ErrorKind::Io, "{}: cannot be opened for reading", path.string());
-    std::ostringstream text;
-    text << file.rdbuf();
-    return parseJson(text.view(), path.string(), limits);
+    return parseJson(readFile(path, limits.maxBytes), path.string(), limits);
 }
 
 } // namespace btcai
