@@ -126,7 +126,7 @@ void writeContent(const BarSeries& series, hid_t file)
     writeColumn(file, "present", H5T_STD_U8LE, H5T_NATIVE_UINT8, series.mask().data(), series.size());
 }
 
-/// The whole file as bytes, its user block still empty.
+/// The file as bytes from behind the user block on: an HDF5 image leaves that block out, though it counts on it.
 std::vector<std::uint8_t> buildImage(const BarSeries& series)
 {
     const hdf5::Session session;
@@ -138,8 +138,8 @@ std::vector<std::uint8_t> buildImage(const BarSeries& series)
     writeContent(series, file.id());
     check(H5Fflush(file.id(), H5F_SCOPE_GLOBAL), "flushing");
     const ssize_t size = H5Fget_file_image(file.id(), nullptr, 0);
-    if (size < static_cast<ssize_t>(kUserBlock))
-        throw Error(ErrorKind::Internal, "HDF5: the file image has {} bytes", size);
+    if (size <= 0)
+        throw Error(ErrorKind::Internal, "HDF5: the file image is empty");
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
     if (H5Fget_file_image(file.id(), bytes.data(), bytes.size()) != size)
         throw Error(ErrorKind::Internal, "HDF5: the file image could not be taken");
@@ -229,8 +229,8 @@ void BarStore::write(const BarSeries& series, const std::filesystem::path& path,
     if (series.instrument().size() > kLongestText)
         throw Error(ErrorKind::BadInput, "{}: the name of the instrument is longer than {} bytes", path.string(), kLongestText);
     std::vector<std::uint8_t> bytes = buildImage(series);
-    const std::string block = userBlockFor(std::span<const std::uint8_t>(bytes).subspan(kUserBlock));
-    std::ranges::copy(block, bytes.begin());
+    const std::string block = userBlockFor(bytes);
+    bytes.insert(bytes.begin(), block.begin(), block.end());
     writeFileDurably(path, std::as_bytes(std::span(bytes)), ops);
 }
 

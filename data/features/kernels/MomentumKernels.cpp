@@ -65,7 +65,7 @@ public:
         m_low.push(bar.low);
         if (!m_high.full())
             return kNotYet;
-        return -100.0 * ratioOr(m_high.value() - bar.close, m_high.value() - m_low.value(), 0.0);
+        return 100.0 * ratioOr(bar.close - m_high.value(), m_high.value() - m_low.value(), 0.0);
     }
 
 private:
