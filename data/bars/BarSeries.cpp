@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "base/Error.h"
-#include "data/bars/Sha256.h"
+#include "data/bars/FieldHash.h"
 
 namespace btcai {
 
@@ -149,7 +149,7 @@ BarSeries BarSeries::slice(std::size_t first, std::size_t last) const
 
 std::string BarSeries::contentHash() const
 {
-    Sha256 hash;
+    FieldHash hash;
     hash.addWord(static_cast<std::uint64_t>(m_intervalSeconds));
     hash.addWord(static_cast<std::uint64_t>(m_startTime));
     hash.addWord(size());

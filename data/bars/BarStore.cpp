@@ -5,8 +5,9 @@
 #include <charconv>
 #include <fstream>
 
+#include "base/Hash.h"
+#include "base/ReadFile.h"
 #include "data/bars/Hdf5.h"
-#include "data/bars/Sha256.h"
 
 namespace btcai {
 
@@ -21,36 +22,17 @@ constexpr const char* kSchema = "btcai-bars";
 constexpr std::size_t kUserBlock = 512;
 constexpr hsize_t kChunkRows = 65536;
 constexpr unsigned kDeflateLevel = 4;
-constexpr std::uintmax_t kLargestFile = std::uintmax_t{4} << 30;
+constexpr std::size_t kLargestFile = std::size_t{4} << 30;
 constexpr std::size_t kLongestText = 256;
 /// Deflate cannot shrink further than this, so a file that claims more rows lies.
 constexpr std::size_t kMostRowsPerByte = 1032;
 constexpr const char* kPriceNames[] = {"open", "high", "low", "close", "volume"};
 
-
-std::string userBlockFor(std::span<const std::uint8_t> content)
+std::string userBlockFor(std::string_view content)
 {
-    Sha256 hash;
-    hash.addBytes(content);
-    std::string block = fmt::format("{}{}\n{}\n{}\n", kMagic, BarStore::kSchemaVersion, hash.hexDigest(), content.size());
+    std::string block = fmt::format("{}{}\n{}\n{}\n", kMagic, BarStore::kSchemaVersion, sha256Hex(content), content.size());
     block.resize(kUserBlock, '\0');
     return block;
-}
-
-std::vector<std::uint8_t> readWholeFile(const std::filesystem::path& path)
-{
-    std::error_code code;
-    const std::uintmax_t size = std::filesystem::file_size(path, code);
-    std::ifstream file(path, std::ios::binary);
-    if (code || !file)
-        throw Error(ErrorKind::Io, "cannot be opened for reading");
-    if (size > kLargestFile)
-        throw Error(ErrorKind::BadInput, "is not a bar store: {} bytes are more than one can have", size);
-    std::vector<std::uint8_t> bytes(size);
-    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-    if (static_cast<std::uintmax_t>(file.gcount()) != size)
-        throw Error(ErrorKind::Io, "cannot be read to its end");
-    return bytes;
 }
 
 /// 0 when the line after the magic word is not a version.
@@ -61,22 +43,20 @@ int versionOf(std::string_view block)
     return version;
 }
 
-void checkUserBlock(std::span<const std::uint8_t> bytes)
+void checkUserBlock(std::string_view text)
 {
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (text.starts_with(kHdf5Signature))
         throw Error(ErrorKind::BadInput, "is an HDF5 file, but not a bar store of this program; import its bars as CSV");
     if (!text.starts_with(kMagic))
         throw Error(ErrorKind::BadInput, "is not a bar store");
-    if (bytes.size() < kUserBlock)
-        throw Error(ErrorKind::Corrupt, "is cut short: {} bytes; restore it or import its source again", bytes.size());
-    if (text.substr(0, kUserBlock) != userBlockFor(bytes.subspan(kUserBlock))) {
+    if (text.size() < kUserBlock)
+        throw Error(ErrorKind::Corrupt, "is cut short: {} bytes; restore it or import its source again", text.size());
+    if (text.substr(0, kUserBlock) != userBlockFor(text.substr(kUserBlock))) {
         if (const int version = versionOf(text.substr(0, kUserBlock)); version > BarStore::kSchemaVersion)
             throw Error(ErrorKind::Unsupported, "has bar store schema {}; this build reads up to {}", version, BarStore::kSchemaVersion);
         throw Error(ErrorKind::Corrupt, "is cut short or damaged: its checksum does not match; restore it or import its source again");
     }
 }
-
 
 void writeText(hid_t file, const char* name, const std::string& text)
 {
@@ -127,7 +107,7 @@ void writeContent(const BarSeries& series, hid_t file)
 }
 
 /// The file as bytes from behind the user block on: an HDF5 image leaves that block out, though it counts on it.
-std::vector<std::uint8_t> buildImage(const BarSeries& series)
+std::string buildImage(const BarSeries& series)
 {
     const hdf5::Session session;
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "making properties");
@@ -140,12 +120,11 @@ std::vector<std::uint8_t> buildImage(const BarSeries& series)
     const ssize_t size = H5Fget_file_image(file.id(), nullptr, 0);
     if (size <= 0)
         throw Error(ErrorKind::Internal, "HDF5: the file image is empty");
-    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(size));
+    std::string bytes(static_cast<std::size_t>(size), '\0');
     if (H5Fget_file_image(file.id(), bytes.data(), bytes.size()) != size)
         throw Error(ErrorKind::Internal, "HDF5: the file image could not be taken");
     return bytes;
 }
-
 
 std::string readText(hid_t file, const char* name)
 {
@@ -212,7 +191,7 @@ BarSeries readContent(hid_t file, std::size_t mostRows)
     return series;
 }
 
-BarSeries readImage(std::vector<std::uint8_t>& bytes)
+BarSeries readImage(std::string& bytes)
 {
     const hdf5::Session session;
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "making properties");
@@ -228,16 +207,14 @@ void BarStore::write(const BarSeries& series, const std::filesystem::path& path,
 {
     if (series.instrument().size() > kLongestText)
         throw Error(ErrorKind::BadInput, "{}: the name of the instrument is longer than {} bytes", path.string(), kLongestText);
-    std::vector<std::uint8_t> bytes = buildImage(series);
-    const std::string block = userBlockFor(bytes);
-    bytes.insert(bytes.begin(), block.begin(), block.end());
-    writeFileDurably(path, std::as_bytes(std::span(bytes)), ops);
+    const std::string image = buildImage(series);
+    writeFileDurably(path, userBlockFor(image) + image, ops);
 }
 
 BarSeries BarStore::read(const std::filesystem::path& path)
 {
+    std::string bytes = readFile(path, kLargestFile);
     try {
-        std::vector<std::uint8_t> bytes = readWholeFile(path);
         checkUserBlock(bytes);
         return readImage(bytes);
     } catch (const Error& error) {

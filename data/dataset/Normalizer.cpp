@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/Error.h"
-#include "data/bars/Sha256.h"
+#include "data/bars/FieldHash.h"
 
 namespace btcai {
 
@@ -118,7 +118,7 @@ Json Normalizer::toJson() const
 
 std::string Normalizer::hash() const
 {
-    Sha256 sha;
+    FieldHash sha;
     sha.addText(kFormat);
     sha.addWord(kVersion);
     sha.addWord(m_names.size());

@@ -15,6 +15,7 @@ namespace btcai {
 namespace {
 
 constexpr std::size_t kBinanceColumns = 12;
+constexpr std::size_t kShortestStamp = 12; // digits of a time in ms since 1973
 
 /// Lower case without blanks and underscores: "openTime", "open_time" and "Open time" are one.
 std::string canonical(std::string_view name)
@@ -47,7 +48,7 @@ bool isBinanceRow(std::string_view line)
     std::array<std::string_view, kBinanceColumns> fields;
     if (splitFields(line, fields) != kBinanceColumns || !std::ranges::all_of(fields, isNumber))
         return false;
-    return fields[0].size() == fields[6].size() && fields[6] > fields[0];
+    return fields[0].size() >= kShortestStamp && fields[0].size() == fields[6].size() && fields[6] > fields[0];
 }
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why)

@@ -19,7 +19,7 @@ enum class SourceFormat {
 std::string_view sourceFormatName(SourceFormat format);
 
 struct ImportOptions {
-    std::string instrument;           ///< empty: taken from the file name, "btcusd-5m.csv.gz" gives BTCUSD
+    std::string instrument{};         ///< empty: taken from the file name, "btcusd-5m.csv.gz" gives BTCUSD
     std::int64_t intervalSeconds = 0; ///< 0: the commonest step between two rows
 };
 

@@ -1,0 +1,174 @@
+#include <cmath>
+
+#include <QtTest>
+
+#include "DataTestSupport.h"
+#include "data/dataset/SyntheticMarket.h"
+#include "data/features/FeatureKernel.h"
+#include "data/features/FeatureMatrix.h"
+
+using namespace btcai;
+using namespace btcai::test;
+
+namespace {
+
+/// The correlation of x and y.
+double correlation(const std::vector<double>& x, const std::vector<double>& y)
+{
+    const auto n = static_cast<double>(x.size());
+    double mx = 0, my = 0, xx = 0, yy = 0, xy = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        mx += x[i] / n;
+        my += y[i] / n;
+    }
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        xx += (x[i] - mx) * (x[i] - mx);
+        yy += (y[i] - my) * (y[i] - my);
+        xy += (x[i] - mx) * (y[i] - my);
+    }
+    return xy / std::sqrt(xx * yy);
+}
+
+/// Log volume just before each block against the sign of the block's drift.
+double signalCorrelation(const SyntheticMarketOptions& options, const std::vector<std::int8_t>& signs, const BarSeries& series)
+{
+    std::vector<double> volume, sign;
+    for (std::size_t start = options.blockBars; start + options.blockBars <= series.size(); start += options.blockBars) {
+        if (start < options.lagBars + options.signalBars)
+            continue;
+        volume.push_back(std::log(series.volume()[start - options.lagBars - 1]));
+        sign.push_back(static_cast<double>(signs[start]));
+    }
+    return correlation(volume, sign);
+}
+
+} // namespace
+
+class TestSyntheticMarket : public QObject {
+    Q_OBJECT
+
+private slots:
+    void barsAreSound()
+    {
+        const SyntheticMarketOptions options{.bars = 3000};
+        const SyntheticMarket market = makeSyntheticMarket(options);
+        QCOMPARE(market.series.size(), options.bars);
+        QCOMPARE(market.series.presentCount(), options.bars);
+        QCOMPARE(market.driftSign.size(), options.bars);
+        QCOMPARE(market.series.open()[0], options.startPrice);
+        for (std::size_t i = 0; i < options.bars; ++i) {
+            const Bar bar = *market.series.bar(i);
+            QVERIFY(bar.low <= std::min(bar.open, bar.close) && bar.high >= std::max(bar.open, bar.close));
+            QVERIFY(bar.low > 0.0 && bar.volume > 0.0);
+            if (i > 0)
+                QCOMPARE(bar.open, market.series.close()[i - 1]);
+            QCOMPARE(market.driftSign[i], market.driftSign[i - i % options.blockBars]); // one sign a block
+        }
+    }
+
+    void deterministicBySeed()
+    {
+        const std::string hash = makeSyntheticMarket({.bars = 500, .seed = 4}).series.contentHash();
+        QCOMPARE(makeSyntheticMarket({.bars = 500, .seed = 4}).series.contentHash(), hash);
+        QVERIFY(makeSyntheticMarket({.bars = 500, .seed = 5}).series.contentHash() != hash);
+        // A longer market begins as the shorter one does.
+        QCOMPARE(makeSyntheticMarket({.bars = 700, .seed = 4}).series.slice(0, 500).contentHash(), hash);
+    }
+
+    // The mean return under a sign lies within 5 standard errors of sign * drift; both signs appear about equally often.
+    void returnsFollowTheDrift()
+    {
+        const SyntheticMarketOptions options{.bars = 24000, .seed = 3};
+        const SyntheticMarket market = makeSyntheticMarket(options);
+        double sum[2] = {0, 0};
+        double count[2] = {0, 0};
+        for (std::size_t i = 0; i < options.bars; ++i) {
+            const int side = market.driftSign[i] > 0 ? 1 : 0;
+            sum[side] += std::log(market.series.close()[i] / market.series.open()[i]);
+            count[side] += 1;
+        }
+        for (int side : {0, 1}) {
+            const double expected = side == 1 ? options.driftPerBar : -options.driftPerBar;
+            QVERIFY(std::abs(sum[side] / count[side] - expected) < 5.0 * options.volatility / std::sqrt(count[side]));
+        }
+        // 2,000 blocks: a share of 1/2 has a standard error of 0.011.
+        QVERIFY(std::abs(count[1] / 24000.0 - 0.5) < 0.055);
+    }
+
+    // Signal 2 and noise 0.2 in log volume: a correlation of 1 / sqrt(1 + 0.2^2) = 0.981.
+    void theVolumeKnowsTheNextBlock_data()
+    {
+        QTest::addColumn<int>("lag");
+        QTest::newRow("at once") << 0;
+        QTest::newRow("five bars before") << 5;
+        QTest::newRow("more than a block before") << 31;
+    }
+    void theVolumeKnowsTheNextBlock()
+    {
+        QFETCH(int, lag);
+        SyntheticMarketOptions options{.bars = 12000, .seed = 9, .lagBars = static_cast<std::size_t>(lag)};
+        const SyntheticMarket market = makeSyntheticMarket(options);
+        QVERIFY(std::abs(signalCorrelation(options, market.driftSign, market.series) - 0.981) < 0.01);
+        // The control: same prices, but volume that tells nothing (standard error 1 / sqrt(1000) = 0.032).
+        options.scrambleSignal = true;
+        const SyntheticMarket control = makeSyntheticMarket(options);
+        QVERIFY(std::ranges::equal(control.series.close(), market.series.close()));
+        QVERIFY(control.driftSign == market.driftSign);
+        QVERIFY(std::abs(signalCorrelation(options, control.driftSign, control.series)) < 0.13);
+    }
+
+    void onlyTheSignalBarsCarryTheSign()
+    {
+        const SyntheticMarketOptions options{.bars = 2400, .seed = 2, .blockBars = 12, .lagBars = 3, .signalBars = 2, .volumeNoise = 0.0};
+        const SyntheticMarket market = makeSyntheticMarket(options);
+        for (std::size_t i = 0; i + 12 < options.bars; ++i) {
+            const std::size_t place = i % 12; // 12 - 3 - 2 = 7 and 8 carry the sign of the next block
+            const double sign = place == 7 || place == 8 ? market.driftSign[i - place + 12] : 0.0;
+            QCOMPARE(market.series.volume()[i], options.baseVolume * std::exp(sign));
+        }
+    }
+
+    void withoutDriftThereIsNoSign()
+    {
+        const SyntheticMarketOptions options{.bars = 24000, .seed = 1, .driftPerBar = 0.0};
+        const SyntheticMarket market = makeSyntheticMarket(options);
+        QVERIFY(std::ranges::all_of(market.driftSign, [](int sign) { return sign == 0; }));
+        // Returns of neighbouring bars are unrelated (standard error 0.0065).
+        std::vector<double> before, after;
+        for (std::size_t i = 1; i < options.bars; ++i) {
+            before.push_back(std::log(market.series.close()[i - 1] / market.series.open()[i - 1]));
+            after.push_back(std::log(market.series.close()[i] / market.series.open()[i]));
+        }
+        QVERIFY(std::abs(correlation(before, after)) < 0.033);
+    }
+
+    // What the agent is given must show the signal: the feature's correlation with the next block's sign.
+    void aDefaultFeatureShowsTheSignal()
+    {
+        const SyntheticMarketOptions options{.bars = 12000, .seed = 6};
+        const SyntheticMarket market = makeSyntheticMarket(options);
+        const std::vector<std::string> names{"VOLUME_RATIO_288"};
+        const std::vector<std::string> defaults = defaultFeatureNames();
+        QVERIFY(std::ranges::find(defaults, names[0]) != defaults.end());
+        const FeatureMatrix matrix = FeatureMatrix::compute(market.series, names);
+        std::vector<double> feature, sign;
+        for (std::size_t start = 300; start < options.bars; start += options.blockBars) {
+            feature.push_back(static_cast<double>(matrix.row(start - 1)[0]));
+            sign.push_back(static_cast<double>(market.driftSign[start]));
+        }
+        QVERIFY(correlation(feature, sign) > 0.95);
+    }
+
+    void impossibleOptionsAreRefused()
+    {
+        QVERIFY(failureOf([] { makeSyntheticMarket({.blockBars = 0}); }));
+        QVERIFY(failureOf([] { makeSyntheticMarket({.blockBars = 4, .signalBars = 5}); }));
+        QVERIFY(failureOf([] { makeSyntheticMarket({.volatility = -1.0}); }));
+        QVERIFY(failureOf([] { makeSyntheticMarket({.driftPerBar = std::nan("")}); }));
+        QVERIFY(failureOf([] { makeSyntheticMarket({.bars = 1000, .driftPerBar = 10.0}); })); // leaves the doubles
+        QVERIFY(failureOf([] { makeSyntheticMarket({.startTime = 1}); }));
+    }
+};
+
+QTEST_APPLESS_MAIN(TestSyntheticMarket)
+#include "tst_synthetic_market.moc"
