@@ -6,6 +6,8 @@
 
 #include <fmt/core.h>
 
+#include "base/StackTrace.h"
+
 namespace btcai {
 
 /// Why an operation failed, as far as a caller can act on it.
@@ -26,10 +28,14 @@ std::string_view errorKindName(ErrorKind kind);
 /// The exit code of `btcai` for a kind: 2 for bad input, 3 and up for the others. Stable across versions.
 int exitCode(ErrorKind kind);
 
-/// A failed operation. The message names the file, line or field at fault and says what to do.
+/// A failed operation. The message names the file, line or field at fault and says what to do. It remembers where it was
+/// thrown, for the log.
 class Error : public std::runtime_error {
 public:
-    Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), m_kind(kind) {}
+    Error(ErrorKind kind, const std::string& message)
+        : std::runtime_error(message), m_kind(kind), m_stackTrace(StackTrace::here())
+    {
+    }
 
     template <typename... Args>
     Error(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args)
@@ -39,9 +45,11 @@ public:
     }
 
     ErrorKind kind() const noexcept { return m_kind; }
+    const StackTrace& stackTrace() const noexcept { return m_stackTrace; }
 
 private:
     ErrorKind m_kind;
+    StackTrace m_stackTrace;
 };
 
 } // namespace btcai

@@ -16,6 +16,8 @@ target_compile_options(btcai_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow
                        $<$<BOOL:${BTCAI_WERROR}>:-Werror>)
 # No fused multiply-add behind our back: the same source gives the same bits on every path.
 target_compile_options(btcai_flags INTERFACE -ffp-contract=off)
+# Names in the stack traces of the log: a program's own functions are found only when it exports them.
+target_link_options(btcai_flags INTERFACE -rdynamic)
 if(BTCAI_SANITIZE)
   target_compile_options(btcai_flags INTERFACE -fsanitize=${BTCAI_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)
