@@ -28,7 +28,7 @@ const std::array kFields{
     Field{"device", "device", "Device", "", 0, 0, kDeviceChoices, false, false,
           "Where the network runs; auto takes CUDA when there is one.", BTCAI_AT(device)},
     Field{"threads", "threads", "Threads", "", 0, 1024, {}, false, true,
-          "CPU threads of this run; 0 shares the cores evenly among running workers.", BTCAI_AT(threads)},
+          "CPU threads of this run; 0 takes all cores. Written down resolved, since the last bits of a sum depend on it.", BTCAI_AT(threads)},
 
     Field{"train.steps", "steps", "Account steps", "steps", 1, 1e13, {}, false, false,
           "The run ends after this many account steps (bars times accounts).", BTCAI_AT(train.steps)},
@@ -62,7 +62,7 @@ const std::array kFields{
     Field{"account.ruin_share", "", "Ruin at", "", 0.0, 0.99, {}, false, true,
           "An episode ends in ruin when equity falls below this share of the initial cash.", BTCAI_AT(account.ruinShare)},
     Field{"account.episode_bars", "", "Episode length", "bars", 16, 1e7, {}, false, true,
-          "An episode is cut (not ended) after this many bars.", BTCAI_AT(account.episodeBars)},
+          "An episode is cut (not ended) after this many bars, rounded up to whole rollouts.", BTCAI_AT(account.episodeBars)},
 
     Field{"costs.taker_fee_bps", "", "Taker fee", "bps", 0, 1000, {}, false, false,
           "Fee on the value of each fill.", BTCAI_AT(costs.takerFeeBps)},
@@ -232,6 +232,7 @@ void validate(const RunConfig& config)
         setFieldText(copy, field, fieldText(config, field));
     const auto& model = config.model;
     require(model.lookbackBars % model.patchBars == 0, "model.lookback_bars: must be a multiple of model.patch_bars");
+    require(config.train.rolloutBars % model.patchBars == 0, "train.rollout_bars: must be a multiple of model.patch_bars");
     require(model.width % model.heads == 0, "model.width: must be a multiple of model.heads");
     require(model.useCnn || model.useLstm || model.useTransformer,
             "model.use_cnn, model.use_lstm, model.use_transformer: at least one branch must be on");

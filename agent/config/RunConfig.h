@@ -40,7 +40,7 @@ struct RunConfig {
         double exposure = 1.0;
         bool allowShort = false;
         double ruinShare = 0.2;
-        std::int64_t episodeBars = 2016;
+        std::int64_t episodeBars = 2048;
     } account;
 
     CostModel costs;

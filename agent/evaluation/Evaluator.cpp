@@ -1,0 +1,302 @@
+#include "agent/evaluation/Evaluator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "agent/ppo/Collector.h"
+#include "base/Error.h"
+#include "base/Rng.h"
+#include "env/TradingEnv.h"
+#include "env/metrics/Performance.h"
+
+namespace btcai {
+
+namespace {
+
+using torch::Tensor;
+
+constexpr std::int64_t kChunkRows = 1024;
+constexpr std::size_t kCurvePoints = 400;
+constexpr std::size_t kForecastPoints = 300;
+constexpr std::size_t kTradesShown = 200;
+
+/// What is kept of one account.
+struct Account {
+    std::vector<double> equity; ///< relative to 1, one value a row
+    std::vector<double> profits;
+    double exposureSum = 0.0;
+    double traded = 0.0; ///< quote currency
+    double costs = 0.0;
+    bool ruined = false;
+};
+
+double meanOf(std::span<const protocol::EvaluationRow> rows, double protocol::EvaluationRow::*field)
+{
+    double sum = 0.0;
+    for (const auto& row : rows)
+        sum += row.*field;
+    return sum / static_cast<double>(rows.size());
+}
+
+protocol::EvaluationRow describe(const std::string& name, const Account& account, double initialCash, std::int64_t interval)
+{
+    const Performance performance = measurePerformance(account.equity, interval);
+    const TradeStatistics trades = measureTrades(account.profits);
+    protocol::EvaluationRow row;
+    row.name = name;
+    row.totalReturn = performance.totalReturn;
+    row.sharpe = performance.sharpe;
+    row.sortino = performance.sortino;
+    row.maxDrawdown = performance.maxDrawdown;
+    row.calmar = performance.calmar;
+    row.profitFactor = trades.profitFactor;
+    row.winRate = trades.winRate;
+    row.trades = trades.count;
+    row.turnover = account.traded / initialCash;
+    row.exposure = account.exposureSum / static_cast<double>(account.equity.size());
+    row.costShare = account.costs / initialCash;
+    return row;
+}
+
+/// The mean over accounts, with the standard error of the total return.
+protocol::EvaluationRow average(const std::string& name, std::span<const protocol::EvaluationRow> rows)
+{
+    using Row = protocol::EvaluationRow;
+    Row mean;
+    mean.name = name;
+    for (const auto field : {&Row::totalReturn, &Row::sharpe, &Row::sortino, &Row::maxDrawdown, &Row::calmar,
+                             &Row::profitFactor, &Row::winRate, &Row::turnover, &Row::exposure, &Row::costShare})
+        mean.*field = meanOf(rows, field);
+    const auto count = static_cast<double>(rows.size());
+    double trades = 0.0;
+    double squares = 0.0;
+    for (const Row& row : rows) {
+        trades += static_cast<double>(row.trades);
+        squares += (row.totalReturn - mean.totalReturn) * (row.totalReturn - mean.totalReturn);
+    }
+    mean.trades = static_cast<std::int64_t>(std::llround(trades / count));
+    if (rows.size() > 1)
+        mean.standardError = std::sqrt(squares / (count - 1.0) / count);
+    return mean;
+}
+
+/// Plays the accounts over the part: lane 0 takes the most likely action, lanes 1 ... N sample, then buy-and-hold and cash.
+class Play {
+public:
+    Play(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors, const RunConfig& config,
+         const std::string& part)
+        : m_network(std::move(network)), m_dataset(dataset), m_tensors(tensors), m_config(config), m_part(part),
+          m_rows(partRows(dataset.split, part)), m_env(dataset.market, envOptions()), m_accounts(m_env.lanes()),
+          m_actions(m_env.lanes())
+    {
+        m_env.reset(0);
+        m_env.recordTrades(m_env.lanes());
+        for (Account& account : m_accounts)
+            account.equity.push_back(1.0);
+        const auto horizons = tensors.horizons();
+        m_forecasts.resize(horizons.size());
+        for (std::size_t h = 0; h < horizons.size(); ++h)
+            m_forecasts[h].horizonBars = horizons[h];
+    }
+
+    void run(const std::function<void()>& poll)
+    {
+        torch::InferenceMode guard;
+        // One step short of the episode's end, at which the environment would start the next one.
+        const auto steps = static_cast<std::int64_t>(m_env.options().episodeBars) - 1;
+        for (std::int64_t begin = 0; begin < steps; begin += kChunkRows) {
+            if (poll)
+                poll();
+            const std::int64_t rows = std::min(kChunkRows, steps - begin);
+            const std::int64_t start = static_cast<std::int64_t>(m_rows.first) + begin;
+            auto& encoder = m_network->encoder();
+            const Tensor z = encoder(m_tensors.stretches({start}, encoder->contextRows(), rows)).embedding;
+            if (!m_forecasts.empty())
+                forecast(z, start);
+            for (std::int64_t i = 0; i < rows; ++i)
+                stepOnce(z.narrow(1, i, 1), begin + i);
+        }
+    }
+
+    EvaluationResult result(std::int64_t step)
+    {
+        closeBooks();
+        EvaluationResult result;
+        const double cash = m_config.account.initialCash;
+        const std::int64_t interval = m_dataset.market->intervalSeconds;
+        std::vector<protocol::EvaluationRow> sampled;
+        for (std::size_t lane = 1; lane <= sampledCount(); ++lane)
+            sampled.push_back(describe("", m_accounts[lane], cash, interval));
+        auto& evaluation = result.evaluation;
+        evaluation.step = step;
+        evaluation.part = m_part;
+        evaluation.rows = {average("agent (sampled)", sampled), describe("agent (argmax)", m_accounts[0], cash, interval),
+                           describe("buy and hold", m_accounts[holdLane()], cash, interval),
+                           describe("cash", m_accounts[cashLane()], cash, interval)};
+        fillCurves(evaluation);
+        for (protocol::Forecast& f : m_forecasts)
+            f.step = step;
+        result.forecasts = std::move(m_forecasts);
+        fillTrades(step, result.trades);
+        return result;
+    }
+
+private:
+    std::size_t sampledCount() const { return static_cast<std::size_t>(m_config.evaluation.sampledAccounts); }
+    std::size_t holdLane() const { return sampledCount() + 1; }
+    std::size_t cashLane() const { return sampledCount() + 2; }
+
+    TradingEnvOptions envOptions() const
+    {
+        TradingEnvOptions options;
+        options.rows = m_rows;
+        options.stretches = 1;
+        options.accounts = sampledCount() + 3;
+        options.episodeBars = m_rows.size() - 1;
+        options.startGrid = static_cast<std::size_t>(m_config.model.patchBars);
+        options.randomStarts = false;
+        options.initialCash = m_config.account.initialCash;
+        options.exposure = m_config.account.exposure;
+        options.allowShort = m_config.account.allowShort;
+        options.ruinShare = 0.0; // only a debt ends an account here
+        options.costs = m_config.costs;
+        options.reward = m_config.reward;
+        return options;
+    }
+
+    void chooseActions(const Tensor& z, std::int64_t step)
+    {
+        const auto size = static_cast<std::int64_t>(m_env.observationSize());
+        const Tensor state
+            = torch::from_blob(const_cast<float*>(m_env.observation().data()), {1, 1, static_cast<std::int64_t>(m_env.lanes()), size});
+        const Tensor logits = m_network->heads(z, state.to(m_tensors.device())).logits.to(torch::kCPU).contiguous();
+        const auto actions = static_cast<std::size_t>(logits.size(3));
+        const float* const logit = logits.data_ptr<float>();
+        m_actions[0] = argmaxAction({logit, actions});
+        for (std::size_t lane = 1; lane <= sampledCount(); ++lane) {
+            Rng rng(static_cast<std::uint64_t>(m_config.seed), "evaluation", lane, static_cast<std::uint64_t>(step));
+            m_actions[lane] = sampleAction({logit + lane * actions, actions}, rng.uniform()).action;
+        }
+        m_actions[holdLane()] = static_cast<std::uint8_t>(TargetPosition::Long);
+        m_actions[cashLane()] = static_cast<std::uint8_t>(TargetPosition::Flat);
+    }
+
+    void stepOnce(const Tensor& z, std::int64_t step)
+    {
+        chooseActions(z, step);
+        m_env.step(m_actions, m_stepResult);
+        for (std::size_t lane = 0; lane < m_accounts.size(); ++lane) {
+            Account& account = m_accounts[lane];
+            account.ruined = account.ruined || m_stepResult.terminated[lane];
+            // A ruined account stays at (next to) nothing; the environment has dealt that lane a new one.
+            account.equity.push_back(account.ruined ? 1e-9 : m_env.equity(lane) / m_config.account.initialCash);
+            if (!account.ruined)
+                account.exposureSum += std::abs(m_env.observation()[lane * m_env.observationSize() + 3]);
+        }
+    }
+
+    void closeBooks()
+    {
+        for (std::size_t lane = 0; lane < m_accounts.size(); ++lane) {
+            m_accounts[lane].traded = m_env.tradedValue(lane);
+            m_accounts[lane].costs = m_env.costsPaid(lane);
+        }
+        for (ClosedTrade& trade : m_env.takeTrades()) {
+            m_accounts[trade.lane].profits.push_back(trade.profit);
+            if (trade.lane == 0)
+                m_argmaxTrades.push_back(trade);
+        }
+    }
+
+    void forecast(const Tensor& z, std::int64_t start)
+    {
+        const ForecastOutput output = m_network->forecast(z);
+        const Tensor mean = output.mean.to(torch::kCPU).contiguous();
+        const Tensor deviation = output.logDeviation.exp().to(torch::kCPU).contiguous();
+        const Tensor target = m_tensors.targets({start}, z.size(1)).to(torch::kCPU).contiguous();
+        const auto horizons = static_cast<std::int64_t>(m_forecasts.size());
+        const auto stride = static_cast<std::int64_t>(std::max<std::size_t>(1, m_rows.size() / kForecastPoints));
+        for (std::int64_t i = 0; i < z.size(1); ++i) {
+            if ((start + i - static_cast<std::int64_t>(m_rows.first)) % stride != 0)
+                continue;
+            for (std::int64_t h = 0; h < horizons; ++h) {
+                const std::int64_t at = i * horizons + h;
+                const double scale = m_tensors.targetScale()[static_cast<std::size_t>(h)];
+                const double outcome = scale * static_cast<double>(target.data_ptr<float>()[at]);
+                if (!std::isfinite(outcome))
+                    continue;
+                protocol::Forecast& f = m_forecasts[static_cast<std::size_t>(h)];
+                f.time.push_back(m_dataset.market->timestamp(static_cast<std::size_t>(start + i)) + m_dataset.market->intervalSeconds);
+                f.mean.push_back(scale * static_cast<double>(mean.data_ptr<float>()[at]));
+                f.deviation.push_back(scale * static_cast<double>(deviation.data_ptr<float>()[at]));
+                f.outcome.push_back(outcome);
+            }
+        }
+    }
+
+    void fillCurves(protocol::Evaluation& evaluation) const
+    {
+        const std::size_t points = m_accounts[0].equity.size();
+        const std::size_t stride = std::max<std::size_t>(1, (points + kCurvePoints - 1) / kCurvePoints);
+        evaluation.curves = {{"agent (sampled)", {}}, {"agent (argmax)", {}}, {"buy and hold", {}}};
+        for (std::size_t i = 0; i < points; i = i + 1 < points ? std::min(i + stride, points - 1) : points) {
+            // Point i is the close of row first + i.
+            evaluation.time.push_back(m_dataset.market->timestamp(m_rows.first + i) + m_dataset.market->intervalSeconds);
+            double mean = 0.0;
+            for (std::size_t lane = 1; lane <= sampledCount(); ++lane)
+                mean += m_accounts[lane].equity[i] / static_cast<double>(sampledCount());
+            evaluation.curves[0].equity.push_back(mean);
+            evaluation.curves[1].equity.push_back(m_accounts[0].equity[i]);
+            evaluation.curves[2].equity.push_back(m_accounts[holdLane()].equity[i]);
+        }
+    }
+
+    void fillTrades(std::int64_t step, std::vector<protocol::Trade>& trades) const
+    {
+        const std::size_t begin = m_argmaxTrades.size() > kTradesShown ? m_argmaxTrades.size() - kTradesShown : 0;
+        for (std::size_t i = begin; i < m_argmaxTrades.size(); ++i) {
+            const ClosedTrade& t = m_argmaxTrades[i];
+            trades.push_back({.step = step, .entryTime = m_dataset.market->timestamp(t.entryRow),
+                              .exitTime = m_dataset.market->timestamp(t.exitRow),
+                              .side = t.side == TargetPosition::Long ? "long" : "short", .entryPrice = t.entryPrice,
+                              .exitPrice = t.exitPrice, .quantity = t.quantity, .profit = t.profit, .fees = t.fees,
+                              .part = m_part});
+        }
+    }
+
+    AgentNetwork m_network;
+    const MarketDataset& m_dataset;
+    const MarketTensors& m_tensors;
+    const RunConfig& m_config;
+    std::string m_part;
+    RowRange m_rows;
+    TradingEnv m_env;
+    std::vector<Account> m_accounts;
+    std::vector<std::uint8_t> m_actions;
+    StepResult m_stepResult;
+    std::vector<protocol::Forecast> m_forecasts;
+    std::vector<ClosedTrade> m_argmaxTrades;
+};
+
+} // namespace
+
+RowRange partRows(const TimeSplit& split, const std::string& part)
+{
+    if (part == "train")
+        return split.train;
+    if (part == "validation")
+        return split.validation;
+    if (part == "test")
+        return split.test;
+    throw Error(ErrorKind::BadInput, "part '{}': write train, validation or test", part);
+}
+
+EvaluationResult evaluatePart(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors,
+                              const RunConfig& config, const std::string& part, std::int64_t step, const std::function<void()>& poll)
+{
+    Play play(std::move(network), dataset, tensors, config, part);
+    play.run(poll);
+    return play.result(step);
+}
+
+} // namespace btcai

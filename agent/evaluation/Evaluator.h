@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/dataset/MarketTensors.h"
+#include "agent/protocol/Messages.h"
+#include "models/AgentNetwork.h"
+
+namespace btcai {
+
+struct EvaluationResult {
+    protocol::Evaluation evaluation;
+    std::vector<protocol::Forecast> forecasts; ///< one a horizon
+    std::vector<protocol::Trade> trades;       ///< of the argmax account, the latest at most 200
+};
+
+/// Trades one part of the data from its first to its last row, once, by the same environment, features and network as in
+/// training: some accounts that sample, one that takes the most likely action, buy-and-hold and cash. Every account starts
+/// flat with the initial cash and pays all costs. `part` is "train", "validation" or "test".
+///
+/// "agent (sampled)": total return is the mean over the sampled accounts with its standard error; the other figures are
+/// means over them. An account that is ruined stays at nothing.
+EvaluationResult evaluatePart(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors,
+                              const RunConfig& config, const std::string& part, std::int64_t step,
+                              const std::function<void()>& poll = {});
+
+/// Rows of a part. Throws Error(BadInput) for another name.
+RowRange partRows(const TimeSplit& split, const std::string& part);
+
+} // namespace btcai

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/ppo/FlatAdam.h"
+#include "data/dataset/Normalizer.h"
+#include "models/AgentNetwork.h"
+
+namespace btcai {
+
+/// Counters and small state of a run; with the weights, the optimiser's moments and the environment it is all
+/// that the future of a run depends on, next to its configuration. Random streams need no state: counters name them.
+struct RunProgress {
+    std::int64_t iteration = 0; ///< finished iterations
+    std::int64_t step = 0;      ///< finished account steps
+    double elapsedSeconds = 0.0;
+    double learningRateScale = 1.0; ///< halved each time a NaN was caught
+    std::int64_t nanRetries = 0;    ///< in a row
+    std::optional<double> bestValidationReturn;
+
+    bool operator==(const RunProgress&) const = default;
+};
+
+struct Checkpoint {
+    RunProgress progress;
+    Normalizer normalizer;
+    std::string dataHash;
+    std::string configToml;
+    std::vector<std::uint8_t> environment;
+};
+
+/// Writes a checkpoint as a folder `step-<step>` of its own, committed by rename, then points `latest` (and `best`) at it.
+/// Files: model.safetensors (weights, for other programs too), optimizer.safetensors, environment.bin, state.json,
+/// run.toml, checkpoint.json (format version and SHA-256 of the others). Afterwards all but the newest `keep` and the best
+/// one are removed. Throws Error(Io); older checkpoints then stand. Returns the folder's name.
+std::string saveCheckpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, AgentNetwork network,
+                           FlatAdam& optimizer, bool best, std::int64_t keep);
+
+/// The folder name that `which` ("latest", "best" or a name such as "step-000000032768") stands for; nothing when there
+/// is no checkpoint.
+std::optional<std::string> findCheckpoint(const std::filesystem::path& folder, const std::string& which);
+
+/// Reads and verifies everything but the tensors. Throws Error(Corrupt) naming the file that is cut short or changed,
+/// Error(Unsupported) for a format this build does not know.
+Checkpoint readCheckpoint(const std::filesystem::path& checkpointFolder);
+/// Loads the weights, and the optimiser's state where `optimizer` is given. Throws Error(Corrupt) naming the tensor that is
+/// missing, unknown or of another shape; the network is then unchanged.
+void loadWeights(const std::filesystem::path& checkpointFolder, AgentNetwork network, FlatAdam* optimizer);
+
+} // namespace btcai

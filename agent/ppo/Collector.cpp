@@ -1,0 +1,172 @@
+#include "agent/ppo/Collector.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/Error.h"
+#include "base/Rng.h"
+
+namespace btcai {
+
+namespace {
+
+using torch::Tensor;
+
+/// Stretches encoded at once: bounds the memory of a long bucket's windows.
+constexpr std::size_t kEncodeBatch = 4;
+
+} // namespace
+
+SampledAction sampleAction(std::span<const float> logits, double uniform)
+{
+    const float highest = *std::ranges::max_element(logits);
+    double total = 0.0;
+    for (const float logit : logits)
+        total += std::exp(static_cast<double>(logit - highest));
+    double left = uniform * total;
+    std::size_t action = logits.size() - 1; // rounding may leave a rest beyond the last
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+        left -= std::exp(static_cast<double>(logits[i] - highest));
+        if (left < 0.0) {
+            action = i;
+            break;
+        }
+    }
+    const double logProbability = static_cast<double>(logits[action] - highest) - std::log(total);
+    return {static_cast<std::uint8_t>(action), static_cast<float>(logProbability)};
+}
+
+std::uint8_t argmaxAction(std::span<const float> logits)
+{
+    return static_cast<std::uint8_t>(std::ranges::max_element(logits) - logits.begin());
+}
+
+Collector::Collector(AgentNetwork network, TradingEnv& env, const MarketTensors& market, std::int64_t steps, std::uint64_t seed)
+    : m_network(std::move(network)), m_env(env), m_trading(&env), m_market(&market),
+      m_stretches(static_cast<std::int64_t>(env.options().stretches)),
+      m_accounts(static_cast<std::int64_t>(env.options().accounts)), m_steps(steps), m_seed(seed), m_actions(env.lanes())
+{
+    if (env.options().episodeBars % static_cast<std::size_t>(steps) != 0)
+        throw Error(ErrorKind::Internal, "episodes of {} bars are not cut at the end of rollouts of {}",
+                    env.options().episodeBars, steps);
+}
+
+Collector::Collector(AgentNetwork network, VectorEnvironment& env, std::int64_t steps, std::uint64_t seed)
+    : m_network(std::move(network)), m_env(env), m_stretches(static_cast<std::int64_t>(env.lanes())), m_accounts(1),
+      m_steps(steps), m_seed(seed), m_actions(env.lanes())
+{
+}
+
+RolloutBuffer Collector::makeBuffer() const
+{
+    return {m_stretches, m_steps, m_accounts, static_cast<std::int64_t>(m_env.observationSize())};
+}
+
+void Collector::encode(RolloutBuffer& buffer)
+{
+    const auto started = std::chrono::steady_clock::now();
+    for (std::int64_t g = 0; g < m_stretches; ++g)
+        buffer.startRow[static_cast<std::size_t>(g)] = static_cast<std::int64_t>(m_trading->row(static_cast<std::size_t>(g)));
+    std::vector<Tensor> parts;
+    std::vector<Tensor> gates;
+    for (std::size_t g = 0; g < buffer.startRow.size(); g += kEncodeBatch) {
+        const auto begin = buffer.startRow.begin() + static_cast<std::ptrdiff_t>(g);
+        const auto end = begin + static_cast<std::ptrdiff_t>(std::min(kEncodeBatch, buffer.startRow.size() - g));
+        auto& encoder = m_network->encoder();
+        const MarketEncoding encoding
+            = encoder(m_market->stretches(std::vector<std::int64_t>(begin, end), encoder->contextRows(), m_steps + 1));
+        parts.push_back(encoding.embedding);
+        gates.push_back(encoding.gates.mean(at::IntArrayRef{0, 1}));
+    }
+    m_z = torch::cat(parts);
+    const Tensor mean = torch::stack(gates).mean(0).to(torch::kCPU, torch::kFloat64);
+    m_meanGates.assign(mean.data_ptr<double>(), mean.data_ptr<double>() + mean.numel());
+    m_encodeSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+HeadOutput Collector::runHeads(std::span<const float> states, std::int64_t step)
+{
+    const auto size = static_cast<std::int64_t>(m_env.observationSize());
+    const Tensor state = torch::from_blob(const_cast<float*>(states.data()), {m_stretches, 1, m_accounts, size});
+    if (!m_trading)
+        return m_network->heads({}, state);
+    HeadOutput output = m_network->heads(m_z.narrow(1, step, 1), state.to(m_market->device()));
+    return {output.logits.to(torch::kCPU), output.value.to(torch::kCPU)};
+}
+
+void Collector::collect(std::int64_t iteration, RolloutBuffer& buffer, const PollFunction& poll)
+{
+    torch::InferenceMode guard;
+    m_endedReturns.clear();
+    if (m_trading)
+        encode(buffer);
+    HeadOutput output = runHeads(m_env.observation(), 0);
+    for (std::int64_t t = 0; t < m_steps; ++t) {
+        if (poll)
+            poll();
+        act(t, iteration * m_steps + t, output, buffer);
+        m_env.step(m_actions, m_result);
+        store(t, buffer);
+        // The successor's value: next step's own, unless the lane ended.
+        output = runHeads(m_env.observation(), t + 1);
+        buffer.nextValue.select(1, t).copy_(output.value.squeeze(1));
+        bootstrapEnded(t, buffer);
+    }
+}
+
+void Collector::act(std::int64_t step, std::int64_t globalStep, const HeadOutput& output, RolloutBuffer& buffer)
+{
+    const auto size = static_cast<std::int64_t>(m_env.observationSize());
+    const Tensor logits = output.logits.contiguous();
+    const auto actions = static_cast<std::size_t>(logits.size(3));
+    const float* const logit = logits.data_ptr<float>();
+    const float* const observation = m_env.observation().data();
+    auto* const chosen = buffer.action.data_ptr<std::int64_t>();
+    float* const logProbability = buffer.logProbability.data_ptr<float>();
+    float* const state = buffer.state.data_ptr<float>();
+    for (std::int64_t g = 0; g < m_stretches; ++g) {
+        for (std::int64_t m = 0; m < m_accounts; ++m) {
+            const std::int64_t lane = g * m_accounts + m;
+            const std::int64_t sample = (g * m_steps + step) * m_accounts + m;
+            Rng rng(m_seed, "action", static_cast<std::uint64_t>(lane), static_cast<std::uint64_t>(globalStep));
+            const SampledAction draw
+                = sampleAction({logit + lane * static_cast<std::int64_t>(actions), actions}, rng.uniform());
+            m_actions[static_cast<std::size_t>(lane)] = draw.action;
+            chosen[sample] = draw.action;
+            logProbability[sample] = draw.logProbability;
+            std::copy_n(observation + lane * size, size, state + sample * size);
+        }
+    }
+    buffer.value.select(1, step).copy_(output.value.squeeze(1));
+}
+
+void Collector::store(std::int64_t step, RolloutBuffer& buffer)
+{
+    float* const reward = buffer.reward.data_ptr<float>();
+    auto* const terminated = buffer.terminated.data_ptr<std::uint8_t>();
+    auto* const truncated = buffer.truncated.data_ptr<std::uint8_t>();
+    for (std::int64_t g = 0; g < m_stretches; ++g) {
+        for (std::int64_t m = 0; m < m_accounts; ++m) {
+            const auto lane = static_cast<std::size_t>(g * m_accounts + m);
+            const std::int64_t sample = (g * m_steps + step) * m_accounts + m;
+            reward[sample] = m_result.reward[lane];
+            terminated[sample] = m_result.terminated[lane];
+            truncated[sample] = m_result.truncated[lane];
+        }
+    }
+    const auto ended = m_env.endedEpisodeReturns();
+    m_endedReturns.insert(m_endedReturns.end(), ended.begin(), ended.end());
+}
+
+void Collector::bootstrapEnded(std::int64_t step, RolloutBuffer& buffer)
+{
+    if (std::ranges::find(m_result.truncated, std::uint8_t{1}) == m_result.truncated.end())
+        return;
+    const HeadOutput final = runHeads(m_result.finalObservation, step + 1);
+    const Tensor cut = buffer.truncated.select(1, step).to(torch::kBool);
+    Tensor next = buffer.nextValue.select(1, step);
+    next.copy_(torch::where(cut, final.value.squeeze(1), next));
+}
+
+} // namespace btcai

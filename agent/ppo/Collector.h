@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+
+#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/RolloutBuffer.h"
+#include "env/TradingEnv.h"
+#include "models/AgentNetwork.h"
+
+namespace btcai {
+
+/// Draws an action index from unnormalised log probabilities, `uniform` in [0, 1), and tells its log probability.
+struct SampledAction {
+    std::uint8_t action = 0;
+    float logProbability = 0.0F;
+};
+SampledAction sampleAction(std::span<const float> logits, double uniform);
+/// The most likely action; the lowest index among equals.
+std::uint8_t argmaxAction(std::span<const float> logits);
+
+/// Called between steps of a rollout; may block (pause) but not change anything the rollout depends on.
+using PollFunction = std::function<void()>;
+
+/// Plays the policy in an environment and fills a RolloutBuffer. The draws depend on (seed, lane, global step) alone.
+class Collector {
+public:
+    /// Of a trading environment: one encoding of each stretch per rollout serves all its accounts and steps.
+    /// The environment must start stretches on the encoder's token grid and cut episodes only at the end of a rollout.
+    Collector(AgentNetwork network, TradingEnv& env, const MarketTensors& market, std::int64_t steps, std::uint64_t seed);
+    /// Of a task without a market: each lane is a stretch with one account.
+    Collector(AgentNetwork network, VectorEnvironment& env, std::int64_t steps, std::uint64_t seed);
+
+    /// One rollout; `iteration` counts from 0 and names the random draws. Advantages are not yet estimated.
+    void collect(std::int64_t iteration, RolloutBuffer& buffer, const PollFunction& poll = {});
+
+    RolloutBuffer makeBuffer() const;
+
+    // What the latest rollout showed.
+    const std::vector<double>& endedEpisodeReturns() const { return m_endedReturns; }
+    double encodeSeconds() const { return m_encodeSeconds; }
+    /// Mean share of each branch of the encoder; empty without a market.
+    const std::vector<double>& meanGates() const { return m_meanGates; }
+
+private:
+    void encode(RolloutBuffer& buffer);
+    HeadOutput runHeads(std::span<const float> states, std::int64_t step);
+    void act(std::int64_t step, std::int64_t globalStep, const HeadOutput& output, RolloutBuffer& buffer);
+    void store(std::int64_t step, RolloutBuffer& buffer);
+    void bootstrapEnded(std::int64_t step, RolloutBuffer& buffer);
+
+    AgentNetwork m_network;
+    VectorEnvironment& m_env;
+    TradingEnv* m_trading = nullptr;
+    const MarketTensors* m_market = nullptr;
+    std::int64_t m_stretches, m_accounts, m_steps;
+    std::uint64_t m_seed;
+
+    torch::Tensor m_z; ///< [G, T + 1, D]
+    std::vector<std::uint8_t> m_actions;
+    StepResult m_result;
+    std::vector<double> m_endedReturns;
+    std::vector<double> m_meanGates;
+    double m_encodeSeconds = 0.0;
+};
+
+} // namespace btcai

@@ -1,0 +1,46 @@
+#include "agent/ppo/PpoLoss.h"
+
+namespace btcai {
+
+using torch::Tensor;
+
+PpoLoss ppoLoss(const Tensor& logits, const Tensor& value, const Tensor& action, const Tensor& oldLogProbability,
+                const Tensor& advantage, const Tensor& returns, const PpoLossOptions& options)
+{
+    const Tensor logProbabilities = torch::log_softmax(logits, -1);
+    const Tensor logProbability = logProbabilities.gather(-1, action.unsqueeze(-1)).squeeze(-1);
+    const Tensor logRatio = logProbability - oldLogProbability;
+    const Tensor ratio = logRatio.exp();
+
+    Tensor weight = advantage;
+    if (options.normalizeAdvantages && advantage.numel() > 1)
+        weight = (advantage - advantage.mean()) / (advantage.std() + 1e-8);
+    const Tensor clipped = ratio.clamp(1.0 - options.clipRange, 1.0 + options.clipRange);
+
+    PpoLoss loss;
+    loss.policy = -torch::min(ratio * weight, clipped * weight).mean();
+    loss.value = (value - returns).square().mean();
+    loss.entropy = -(logProbabilities.exp() * logProbabilities).sum(-1).mean();
+    loss.total = loss.policy + options.valueCoefficient * loss.value - options.entropyCoefficient * loss.entropy;
+    {
+        torch::NoGradGuard guard;
+        loss.approxKl = (ratio - 1.0 - logRatio).mean();
+        loss.clipFraction = ((ratio - 1.0).abs() > options.clipRange).to(torch::kFloat32).mean();
+    }
+    loss.policy = loss.policy.detach();
+    loss.value = loss.value.detach();
+    loss.entropy = loss.entropy.detach();
+    return loss;
+}
+
+Tensor gaussianNll(const Tensor& mean, const Tensor& logDeviation, const Tensor& target)
+{
+    const Tensor known = torch::isfinite(target);
+    // The unknown ones are replaced before the arithmetic: a NaN times zero would still be one, in the gradient too.
+    const Tensor safeTarget = torch::where(known, target, torch::zeros_like(target));
+    const Tensor scaled = (safeTarget - mean) * torch::exp(-logDeviation);
+    const Tensor each = (0.5 * scaled.square() + logDeviation) * known.to(mean.dtype());
+    return each.sum() / known.sum().clamp_min(1);
+}
+
+} // namespace btcai

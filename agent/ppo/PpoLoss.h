@@ -1,0 +1,34 @@
+#pragma once
+
+#include <torch/torch.h>
+
+namespace btcai {
+
+struct PpoLossOptions {
+    double clipRange = 0.2;
+    double valueCoefficient = 0.5;
+    double entropyCoefficient = 0.0;
+    bool normalizeAdvantages = true;
+};
+
+/// Scalars, means over the batch. Only `total` carries a gradient.
+struct PpoLoss {
+    torch::Tensor total;  ///< policy + valueCoefficient * value - entropyCoefficient * entropy
+    torch::Tensor policy;
+    torch::Tensor value;
+    torch::Tensor entropy;      ///< nats
+    torch::Tensor approxKl;     ///< mean of (ratio - 1) - log ratio: an unbiased estimate that is never negative
+    torch::Tensor clipFraction; ///< share of samples whose ratio left the range
+};
+
+/// Schulman et al., "Proximal Policy Optimization Algorithms" (2017), equations 7 and 9.
+/// logits [..., A]; value, action (int64), oldLogProbability, advantage and returns [...] (one leading shape).
+PpoLoss ppoLoss(const torch::Tensor& logits, const torch::Tensor& value, const torch::Tensor& action,
+                const torch::Tensor& oldLogProbability, const torch::Tensor& advantage, const torch::Tensor& returns,
+                const PpoLossOptions& options);
+
+/// Negative log likelihood of a Gaussian, mean over the targets that are known (not NaN), without the constant
+/// log(2 pi) / 2. Zero, with zero gradient, when none is known.
+torch::Tensor gaussianNll(const torch::Tensor& mean, const torch::Tensor& logDeviation, const torch::Tensor& target);
+
+} // namespace btcai

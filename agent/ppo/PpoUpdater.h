@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+
+#include "agent/config/RunConfig.h"
+#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/FlatAdam.h"
+#include "agent/ppo/RolloutBuffer.h"
+#include "models/AgentNetwork.h"
+
+namespace btcai {
+
+/// Means over the minibatches of one update.
+struct UpdateStatistics {
+    double policyLoss = 0.0, valueLoss = 0.0, forecastLoss = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
+    double gradNorm = 0.0;
+    std::int64_t minibatches = 0;
+    bool stoppedByKl = false;
+    /// A loss or gradient was not finite: nothing of that minibatch was applied, and the rest of the update was left out.
+    bool notFinite = false;
+};
+
+/// What may change from one update to the next.
+struct UpdateSchedule {
+    double learningRate = 0.0;
+    double entropyCoefficient = 0.0;
+};
+
+/// The update of PPO. With a market, a minibatch is some whole stretches, so that each is encoded once per epoch for all its
+/// accounts; without one, it is a random set of samples.
+class PpoUpdater {
+public:
+    /// `market` may be null for a task without one.
+    PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed);
+
+    /// Runs the epochs over the buffer, whose advantages must be estimated. `samplesPerMinibatch` counts for tasks without a
+    /// market. `poll` is called between minibatches and may block.
+    UpdateStatistics update(const RolloutBuffer& buffer, const RunConfig::Ppo& options, UpdateSchedule schedule,
+                            std::int64_t iteration, std::int64_t samplesPerMinibatch = 0,
+                            const std::function<void()>& poll = {});
+
+private:
+    std::vector<torch::Tensor> minibatchIndices(const RolloutBuffer& buffer, const RunConfig::Ppo& options,
+                                                std::int64_t samplesPerMinibatch, std::int64_t iteration, std::int64_t epoch) const;
+    bool step(const RolloutBuffer& buffer, const torch::Tensor& indices, const RunConfig::Ppo& options, UpdateSchedule schedule,
+              UpdateStatistics& sums);
+
+    AgentNetwork m_network;
+    FlatAdam& m_optimizer;
+    const MarketTensors* m_market;
+    std::uint64_t m_seed;
+};
+
+} // namespace btcai

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <torch/torch.h>
+
+namespace btcai {
+
+/// What a Collector gathered between two updates: G stretches of T steps of M accounts. A sample is (stretch, step, account);
+/// the market itself is not copied, only the row each stretch began at. CPU tensors, allocated once.
+struct RolloutBuffer {
+    RolloutBuffer(std::int64_t stretches, std::int64_t steps, std::int64_t accounts, std::int64_t stateSize);
+
+    std::int64_t stretches, steps, accounts;
+    std::vector<std::int64_t> startRow; ///< [G], row of the first decision; unused without a market
+
+    torch::Tensor state;          ///< [G, T, M, S] float
+    torch::Tensor action;         ///< [G, T, M] int64
+    torch::Tensor logProbability; ///< [G, T, M] float, under the policy that acted
+    torch::Tensor reward;         ///< [G, T, M] float
+    torch::Tensor value;          ///< [G, T, M] float
+    torch::Tensor nextValue;      ///< [G, T, M] float
+    torch::Tensor terminated;     ///< [G, T, M] uint8
+    torch::Tensor truncated;      ///< [G, T, M] uint8
+    torch::Tensor advantage;      ///< [G, T, M] float
+    torch::Tensor returns;        ///< [G, T, M] float
+
+    /// Fills advantage and returns.
+    void estimateAdvantages(double gamma, double lambda);
+};
+
+} // namespace btcai

@@ -1,0 +1,438 @@
+#include "agent/ppo/Trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "agent/config/ConfigFile.h"
+#include "agent/config/Field.h"
+#include "agent/dataset/MarketTensors.h"
+#include "agent/evaluation/Evaluator.h"
+#include "agent/ppo/Checkpoint.h"
+#include "agent/ppo/Collector.h"
+#include "agent/ppo/PpoUpdater.h"
+#include "base/BuildInfo.h"
+#include "base/Error.h"
+#include "data/importers/LoadSeries.h"
+#include "models/ModelFactory.h"
+
+namespace btcai {
+
+namespace {
+
+using protocol::WorkerState;
+using SteadyClock = std::chrono::steady_clock;
+
+double secondsSince(SteadyClock::time_point began)
+{
+    return std::chrono::duration<double>(SteadyClock::now() - began).count();
+}
+
+constexpr std::int64_t kMaxNanRetries = 3;
+
+TradingEnvOptions trainingEnvOptions(const RunConfig& config, RowRange rows)
+{
+    const auto rollout = config.train.rolloutBars;
+    TradingEnvOptions options;
+    options.rows = rows;
+    options.stretches = static_cast<std::size_t>(config.train.stretches);
+    options.accounts = static_cast<std::size_t>(config.train.accounts);
+    options.episodeBars = static_cast<std::size_t>((config.account.episodeBars + rollout - 1) / rollout * rollout);
+    options.startGrid = static_cast<std::size_t>(config.model.patchBars);
+    options.initialCash = config.account.initialCash;
+    options.exposure = config.account.exposure;
+    options.allowShort = config.account.allowShort;
+    options.ruinShare = config.account.ruinShare;
+    options.costs = config.costs;
+    options.reward = config.reward;
+    return options;
+}
+
+double meanOf(const std::vector<double>& values)
+{
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+/// Shares of hold, buy and sell, and of time in the market, that follow from the targets chosen in a rollout.
+struct ActionShares {
+    double hold = 0.0, buy = 0.0, sell = 0.0, exposure = 0.0;
+};
+
+ActionShares actionShares(const RolloutBuffer& buffer)
+{
+    const auto size = buffer.state.size(3);
+    const float* const state = buffer.state.data_ptr<float>();
+    const auto* const action = buffer.action.data_ptr<std::int64_t>();
+    const std::int64_t count = buffer.action.numel();
+    ActionShares shares;
+    for (std::int64_t i = 0; i < count; ++i) {
+        const float* const oneHot = state + i * size;
+        const auto before = static_cast<TargetPosition>(oneHot[1] > 0.5F ? 1 : oneHot[2] > 0.5F ? 2 : 0);
+        const TradeAction taken = tradeAction(before, static_cast<TargetPosition>(action[i]));
+        (taken == TradeAction::Hold ? shares.hold : taken == TradeAction::Buy ? shares.buy : shares.sell) += 1.0;
+        shares.exposure += std::abs(static_cast<double>(oneHot[3]));
+    }
+    for (double* share : {&shares.hold, &shares.buy, &shares.sell, &shares.exposure})
+        *share /= static_cast<double>(count);
+    return shares;
+}
+
+double explainedVariance(const RolloutBuffer& buffer)
+{
+    const torch::Tensor returns = buffer.returns.to(torch::kFloat64);
+    const double variance = returns.var().item<double>();
+    if (!(variance > 0.0))
+        return std::numeric_limits<double>::quiet_NaN();
+    return 1.0 - (returns - buffer.value.to(torch::kFloat64)).var().item<double>() / variance;
+}
+
+} // namespace
+
+BarSeries loadConfiguredSeries(const RunConfig& config)
+{
+    if (config.data.empty())
+        throw Error(ErrorKind::BadInput, "data: no market data given; name a CSV file or a stored series");
+    return loadSeries(config.data);
+}
+
+/// Everything of one run, built by prepare() and used by the loop.
+struct Trainer::Session {
+    Session(RunFolder& f, RunConfig c, EventSink& s, RunControl& r, SeriesSource series)
+        : folder(f), config(std::move(c)), sink(s), control(r), source(std::move(series))
+    {
+    }
+
+    RunFolder& folder;
+    RunConfig config;
+    EventSink& sink;
+    RunControl& control;
+    SeriesSource source;
+    std::function<void(std::int64_t, torch::nn::Module&)> updateHook;
+
+    MarketDataset dataset;
+    std::optional<MarketTensors> tensors;
+    AgentNetwork network{nullptr};
+    std::optional<FlatAdam> optimizer;
+    std::optional<TradingEnv> env;
+    std::optional<Collector> collector;
+    std::optional<PpoUpdater> updater;
+    std::optional<RolloutBuffer> buffer;
+    RunProgress progress;
+    std::int64_t checkpointedStep = -1;
+    double sessionSeconds = 0.0; ///< training time of this process
+    std::int64_t sessionSteps = 0;
+    double pausedSeconds = 0.0;
+
+    void tell(WorkerState state, std::string detail = {})
+    {
+        sink.send(protocol::StateChanged{state, progress.step, std::move(detail)});
+    }
+
+    void poll()
+    {
+        pausedSeconds += control.waitWhilePaused([this] { tell(WorkerState::Paused); },
+                                                 [this] { tell(control.stopRequested() ? WorkerState::Stopping : WorkerState::Running); });
+    }
+
+    void prepare(bool resume);
+    void restore(const std::filesystem::path& checkpoint, const Checkpoint& loaded);
+    void announce();
+    bool finished() const;
+    double progressShare() const { return std::min(1.0, static_cast<double>(progress.step) / static_cast<double>(config.train.steps)); }
+    UpdateSchedule schedule() const;
+    void applyChangedFields();
+    void iterate();
+    void reportIteration(const UpdateStatistics& update, UpdateSchedule schedule, double rolloutSeconds, double updateSeconds);
+    void recoverFromNan(const std::array<torch::Tensor, 3>& lastGood, std::int64_t optimizerSteps);
+    bool evaluateValidation();
+    void save(bool best);
+    TrainingResult finish();
+};
+
+void Trainer::Session::prepare(bool resume)
+{
+    tell(WorkerState::Preparing, "reading the market data");
+    const auto latest = resume ? findCheckpoint(folder.checkpoints(), "latest") : std::nullopt;
+    std::optional<Checkpoint> loaded;
+    if (latest) {
+        loaded = readCheckpoint(folder.checkpoints() / *latest);
+        config = parseRunConfig(loaded->configToml, (folder.checkpoints() / *latest / "run.toml").string());
+    }
+    setThreads(config.threads);
+    const torch::Device device = selectDevice(config.device);
+    const BarSeries series = source(config);
+
+    tell(WorkerState::Preparing, "computing the features");
+    // The encoder's context follows from its sizes, which need the number of features only for the weights.
+    const auto sizes = agentNetworkOptions(config, 1, TradingEnv::kObservationSize, 2);
+    const auto context = static_cast<std::size_t>(MarketEncoder(sizes.encoder)->contextRows());
+    dataset = makeMarketDataset(config, series, context, loaded ? &loaded->normalizer : nullptr);
+    if (loaded && loaded->dataHash != dataset.dataHash)
+        throw Error(ErrorKind::BadInput, "data = {}: is not the data this run was trained on (its hash differs)", config.data);
+
+    tell(WorkerState::Preparing, "building the network");
+    tensors.emplace(dataset, forecastHorizons(config), device);
+    env.emplace(dataset.market, trainingEnvOptions(config, dataset.split.train));
+    network = makeAgentNetwork(agentNetworkOptions(config, static_cast<std::int64_t>(dataset.features.columns()),
+                                                   TradingEnv::kObservationSize, static_cast<std::int64_t>(env->actionCount())),
+                               config.seed);
+    network->to(device);
+    optimizer.emplace(*network);
+    const auto seed = static_cast<std::uint64_t>(config.seed);
+    env->reset(seed);
+    if (loaded)
+        restore(folder.checkpoints() / *latest, *loaded);
+    collector.emplace(network, *env, *tensors, config.train.rolloutBars, seed);
+    updater.emplace(network, *optimizer, &*tensors, seed);
+    buffer.emplace(collector->makeBuffer());
+    announce();
+    if (loaded)
+        sink.send(protocol::Resumed{progress.step, "checkpoints/" + *latest});
+}
+
+void Trainer::Session::restore(const std::filesystem::path& checkpoint, const Checkpoint& loaded)
+{
+    loadWeights(checkpoint, network, &*optimizer);
+    env->restore(loaded.environment);
+    progress = loaded.progress;
+    checkpointedStep = progress.step;
+}
+
+void Trainer::Session::announce()
+{
+    const auto time = [this](std::size_t row) { return dataset.market->timestamp(row); };
+    const TimeSplit& split = dataset.split;
+    const protocol::RunInfo info{.runFolder = folder.path().string(),
+                                 .bucket = std::string(bucketSpec(config.bucket).name),
+                                 .dataName = dataset.dataName,
+                                 .dataHash = dataset.dataHash,
+                                 .bars = static_cast<std::int64_t>(dataset.presentBars),
+                                 .features = static_cast<std::int64_t>(dataset.features.columns()),
+                                 .parameters = parameterCount(*network),
+                                 .totalSteps = config.train.steps,
+                                 .trainFrom = time(split.train.first),
+                                 .trainTo = time(split.train.last),
+                                 .validationFrom = time(split.validation.first),
+                                 .validationTo = time(split.validation.last),
+                                 .testFrom = time(split.test.first),
+                                 .testTo = time(split.test.last)};
+    sink.send(info);
+    folder.writeManifest({{"format", 1},
+                          {"version", buildInfo().version},
+                          {"revision", buildInfo().revision},
+                          {"libtorch", TORCH_VERSION},
+                          {"device", tensors->device().str()},
+                          {"threads", torch::get_num_threads()},
+                          {"bucket", info.bucket},
+                          {"seed", config.seed},
+                          {"data", config.data},
+                          {"data_hash", info.dataHash},
+                          {"features", dataset.features.names()},
+                          {"normalizer_hash", dataset.normalizer.hash()},
+                          {"parameters", info.parameters}});
+}
+
+bool Trainer::Session::finished() const
+{
+    const double limit = config.train.minutes * 60.0;
+    return progress.step >= config.train.steps || (limit > 0.0 && progress.elapsedSeconds >= limit);
+}
+
+UpdateSchedule Trainer::Session::schedule() const
+{
+    const double left = 1.0 - progressShare();
+    return {.learningRate = config.ppo.learningRate * progress.learningRateScale * (config.ppo.annealLearningRate ? left : 1.0),
+            .entropyCoefficient = config.ppo.entropyCoefficient * (config.ppo.annealEntropy ? left : 1.0)};
+}
+
+void Trainer::Session::applyChangedFields()
+{
+    for (const auto& [key, text] : control.takeFields()) {
+        const Field* field = findField(key);
+        RunConfig changed = config;
+        try {
+            if (!field || !field->live)
+                throw Error(ErrorKind::BadInput, "{}: is no field that can be changed while a run goes on", key);
+            setFieldText(changed, *field, text);
+            validate(changed);
+        } catch (const Error& error) {
+            sink.send(protocol::Notice{"warning", std::string(errorKindName(error.kind())), error.what()});
+            continue;
+        }
+        config = changed;
+        folder.writeConfig(config);
+        sink.send(protocol::Notice{"info", "field-changed", fmt::format("{} = {} from step {}", key, text, progress.step)});
+    }
+}
+
+void Trainer::Session::iterate()
+{
+    applyChangedFields();
+    const auto began = SteadyClock::now();
+    pausedSeconds = 0.0;
+    const auto pollNow = [this] { poll(); };
+    // What to go back to when an update meets a NaN: cheaper than it looks, some megabytes.
+    const std::array<torch::Tensor, 3> lastGood{optimizer->parameters().clone(), optimizer->firstMoment().clone(),
+                                                optimizer->secondMoment().clone()};
+    const std::int64_t optimizerSteps = optimizer->steps();
+    if (updateHook)
+        updateHook(progress.iteration, *network);
+
+    collector->collect(progress.iteration, *buffer, pollNow);
+    buffer->estimateAdvantages(config.ppo.gamma, config.ppo.gaeLambda);
+    const double rolloutSeconds = secondsSince(began) - pausedSeconds;
+    const UpdateSchedule now = schedule();
+    const UpdateStatistics update = updater->update(*buffer, config.ppo, now, progress.iteration, 0, pollNow);
+    const double seconds = secondsSince(began) - pausedSeconds;
+
+    ++progress.iteration;
+    const std::int64_t steps = config.train.stretches * config.train.accounts * config.train.rolloutBars;
+    progress.step += steps;
+    progress.elapsedSeconds += seconds;
+    sessionSeconds += seconds;
+    sessionSteps += steps;
+    if (update.notFinite)
+        recoverFromNan(lastGood, optimizerSteps);
+    else
+        progress.nanRetries = 0;
+    reportIteration(update, now, rolloutSeconds, seconds - rolloutSeconds);
+}
+
+void Trainer::Session::recoverFromNan(const std::array<torch::Tensor, 3>& lastGood, std::int64_t optimizerSteps)
+{
+    torch::NoGradGuard guard;
+    optimizer->parameters().copy_(lastGood[0]);
+    optimizer->firstMoment().copy_(lastGood[1]);
+    optimizer->secondMoment().copy_(lastGood[2]);
+    optimizer->setSteps(optimizerSteps);
+    progress.learningRateScale *= 0.5;
+    ++progress.nanRetries;
+    if (progress.nanRetries > kMaxNanRetries) {
+        save(false);
+        throw Error(ErrorKind::Numeric,
+                    "a loss or gradient was not finite in {} updates in a row, each time before it was applied; the last "
+                    "good weights are saved. Try a lower ppo.learning_rate, or look at the data (btcai check)",
+                    progress.nanRetries);
+    }
+    sink.send(protocol::Notice{"warning", "nan-caught",
+                               fmt::format("a loss or gradient was not finite at step {}: the update was undone and the learning "
+                                           "rate halved (try {} of {})",
+                                           progress.step, progress.nanRetries, kMaxNanRetries)});
+}
+
+void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSchedule used, double rolloutSeconds,
+                                       double updateSeconds)
+{
+    const double seconds = rolloutSeconds + updateSeconds;
+    const auto iterationSteps = static_cast<double>(buffer->action.numel());
+    const double rate = iterationSteps / seconds;
+    const ActionShares shares = actionShares(*buffer);
+
+    protocol::Metrics metrics{.iteration = progress.iteration, .step = progress.step, .totalSteps = config.train.steps,
+                              .elapsedSeconds = progress.elapsedSeconds, .remainingSeconds = 0.0, .values = {}};
+    const double averageRate = static_cast<double>(sessionSteps) / sessionSeconds;
+    metrics.remainingSeconds = static_cast<double>(std::max<std::int64_t>(0, config.train.steps - progress.step)) / averageRate;
+    if (config.train.minutes > 0.0)
+        metrics.remainingSeconds
+            = std::min(metrics.remainingSeconds, std::max(0.0, config.train.minutes * 60.0 - progress.elapsedSeconds));
+
+    auto& values = metrics.values;
+    if (!collector->endedEpisodeReturns().empty())
+        values.emplace_back("episode_return", 100.0 * std::expm1(meanOf(collector->endedEpisodeReturns())));
+    values.emplace_back("mean_reward", buffer->reward.mean().item<double>());
+    if (update.minibatches > 0) {
+        values.insert(values.end(), {{"policy_loss", update.policyLoss},
+                                     {"value_loss", update.valueLoss},
+                                     {"forecast_loss", update.forecastLoss},
+                                     {"entropy", update.entropy},
+                                     {"approx_kl", update.approxKl},
+                                     {"clip_fraction", update.clipFraction},
+                                     {"grad_norm", update.gradNorm}});
+    }
+    values.insert(values.end(), {{"explained_variance", explainedVariance(*buffer)},
+                                 {"learning_rate", used.learningRate},
+                                 {"entropy_coefficient", used.entropyCoefficient},
+                                 {"account_steps_per_s", rate},
+                                 {"bars_per_s", rate / static_cast<double>(config.train.accounts)},
+                                 {"share_hold", shares.hold},
+                                 {"share_buy", shares.buy},
+                                 {"share_sell", shares.sell},
+                                 {"exposure", shares.exposure}});
+    for (std::size_t i = 0; i < collector->meanGates().size(); ++i)
+        values.emplace_back("gate_" + network->encoder()->branchNames()[i], collector->meanGates()[i]);
+    values.insert(values.end(), {{"time_encode", collector->encodeSeconds() / seconds},
+                                 {"time_rollout", (rolloutSeconds - collector->encodeSeconds()) / seconds},
+                                 {"time_update", updateSeconds / seconds}});
+    sink.send(metrics);
+}
+
+bool Trainer::Session::evaluateValidation()
+{
+    const EvaluationResult result = evaluatePart(network, dataset, *tensors, config, "validation", progress.step, [this] { poll(); });
+    sink.send(result.evaluation);
+    for (const auto& forecast : result.forecasts)
+        sink.send(forecast);
+    for (const auto& trade : result.trades)
+        sink.send(trade);
+    const double score = result.evaluation.rows[0].totalReturn;
+    if (progress.bestValidationReturn && score <= *progress.bestValidationReturn)
+        return false;
+    progress.bestValidationReturn = score;
+    return true;
+}
+
+void Trainer::Session::save(bool best)
+{
+    const Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .dataHash = dataset.dataHash,
+                                .configToml = toToml(config), .environment = env->snapshot()};
+    const std::string name = saveCheckpoint(folder.checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
+    checkpointedStep = progress.step;
+    sink.send(protocol::CheckpointSaved{progress.step, "checkpoints/" + name, best});
+}
+
+TrainingResult Trainer::Session::finish()
+{
+    TrainingResult result{.end = finished() ? TrainingEnd::Finished : TrainingEnd::Stopped, .step = progress.step,
+                          .parameters = parameterCount(*network), .accountStepsPerSecond = 0.0, .barsPerSecond = 0.0, .test = {}};
+    if (sessionSeconds > 0.0) {
+        result.accountStepsPerSecond = static_cast<double>(sessionSteps) / sessionSeconds;
+        result.barsPerSecond = result.accountStepsPerSecond / static_cast<double>(config.train.accounts);
+    }
+    if (checkpointedStep != progress.step)
+        save(false);
+    if (result.end == TrainingEnd::Finished) {
+        EvaluationResult test = evaluatePart(network, dataset, *tensors, config, "test", progress.step, [this] { poll(); });
+        sink.send(test.evaluation);
+        result.test = std::move(test.evaluation);
+    }
+    return result;
+}
+
+Trainer::Trainer(RunFolder& folder, RunConfig config, EventSink& sink, RunControl& control, SeriesSource source)
+    : m_session(std::make_unique<Session>(folder, std::move(config), sink, control, std::move(source)))
+{
+}
+
+Trainer::~Trainer() = default;
+
+void Trainer::setUpdateHook(std::function<void(std::int64_t, torch::nn::Module&)> hook) { m_session->updateHook = std::move(hook); }
+
+TrainingResult Trainer::run(bool resume)
+{
+    Session& s = *m_session;
+    s.prepare(resume);
+    s.tell(WorkerState::Running);
+    while (!s.finished() && !s.control.stopRequested()) {
+        s.iterate();
+        const bool evaluationDue = s.progress.iteration % s.config.train.evaluateEvery == 0 || s.finished();
+        const bool best = evaluationDue && s.evaluateValidation();
+        if (best || s.progress.iteration % s.config.train.checkpointEvery == 0 || s.control.takeCheckpointRequest())
+            s.save(best);
+        s.poll();
+    }
+    if (s.control.stopRequested() && !s.finished())
+        s.tell(WorkerState::Stopping);
+    return s.finish();
+}
+
+} // namespace btcai

@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "agent/config/Field.h"
+#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/Collector.h"
+#include "agent/ppo/PpoUpdater.h"
+#include "app/cli/CommandLine.h"
+#include "base/Json.h"
+#include "data/dataset/SyntheticMarket.h"
+#include "models/ModelFactory.h"
+
+namespace btcai::cli {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+struct BenchOptions {
+    std::int64_t iterations = 5;
+    bool json = false;
+    std::vector<FieldOverride> fields;
+};
+
+struct Timing {
+    double seconds = 0.0, encode = 0.0, rollout = 0.0, update = 0.0;
+};
+
+double median(std::vector<double> values)
+{
+    std::ranges::sort(values);
+    const std::size_t middle = values.size() / 2;
+    return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
+}
+
+/// Rollout and update as in training, on a synthetic market, which has the cost of a real one; evaluation and checkpoints aside.
+class TrainBench {
+public:
+    explicit TrainBench(const RunConfig& config) : m_config(config)
+    {
+        const torch::Device device = selectDevice(config.device);
+        auto sizes = agentNetworkOptions(config, 1, TradingEnv::kObservationSize, 2);
+        const auto context = static_cast<std::size_t>(MarketEncoder(sizes.encoder)->contextRows());
+        const auto bars = 3 * (context + static_cast<std::size_t>(config.model.lookbackBars)) + 40'000;
+        m_dataset = makeMarketDataset(config, makeSyntheticMarket({.bars = bars, .seed = 1}).series, context);
+        m_tensors.emplace(m_dataset, forecastHorizons(config), device);
+        TradingEnvOptions env;
+        env.rows = m_dataset.split.train;
+        env.stretches = static_cast<std::size_t>(config.train.stretches);
+        env.accounts = static_cast<std::size_t>(config.train.accounts);
+        env.episodeBars = static_cast<std::size_t>(8 * config.train.rolloutBars);
+        env.startGrid = static_cast<std::size_t>(config.model.patchBars);
+        env.costs = config.costs;
+        env.reward = config.reward;
+        m_env.emplace(m_dataset.market, env);
+        m_env->reset(1);
+        sizes.encoder.features = static_cast<std::int64_t>(m_dataset.features.columns());
+        m_network = makeAgentNetwork(sizes, 1);
+        m_network->to(device);
+        m_optimizer.emplace(*m_network);
+        m_collector.emplace(m_network, *m_env, *m_tensors, config.train.rolloutBars, 1);
+        m_updater.emplace(m_network, *m_optimizer, &*m_tensors, 1);
+        m_buffer.emplace(m_collector->makeBuffer());
+    }
+
+    Timing iterate(std::int64_t iteration)
+    {
+        const auto began = SteadyClock::now();
+        m_collector->collect(iteration, *m_buffer);
+        m_buffer->estimateAdvantages(m_config.ppo.gamma, m_config.ppo.gaeLambda);
+        const auto collected = SteadyClock::now();
+        RunConfig::Ppo ppo = m_config.ppo;
+        ppo.targetKl = 0.0; // every epoch runs, whatever the policy does
+        m_updater->update(*m_buffer, ppo, {ppo.learningRate, ppo.entropyCoefficient}, iteration);
+        const auto ended = SteadyClock::now();
+        Timing t;
+        t.seconds = std::chrono::duration<double>(ended - began).count();
+        t.update = std::chrono::duration<double>(ended - collected).count();
+        t.encode = m_collector->encodeSeconds();
+        t.rollout = t.seconds - t.update - t.encode;
+        return t;
+    }
+
+    std::int64_t parameters() { return parameterCount(*m_network); }
+
+private:
+    RunConfig m_config;
+    MarketDataset m_dataset;
+    std::optional<MarketTensors> m_tensors;
+    std::optional<TradingEnv> m_env;
+    AgentNetwork m_network{nullptr};
+    std::optional<FlatAdam> m_optimizer;
+    std::optional<Collector> m_collector;
+    std::optional<PpoUpdater> m_updater;
+    std::optional<RolloutBuffer> m_buffer;
+};
+
+int runBenchTrain(const BenchOptions& options)
+{
+    const RunConfig config = parseRunConfig("", "command line", options.fields);
+    const int threads = setThreads(config.threads);
+    TrainBench bench(config);
+    bench.iterate(0); // warm-up: allocations, thread start
+    std::vector<double> seconds;
+    Timing sum;
+    for (std::int64_t i = 1; i <= options.iterations; ++i) {
+        const Timing t = bench.iterate(i);
+        seconds.push_back(t.seconds);
+        sum.seconds += t.seconds, sum.encode += t.encode, sum.rollout += t.rollout, sum.update += t.update;
+    }
+    const double steps = static_cast<double>(config.train.stretches * config.train.accounts * config.train.rolloutBars);
+    const double typical = median(seconds);
+    const double barsPerSecond = steps / static_cast<double>(config.train.accounts) / typical;
+    const Json json = {{"bench", "train"},
+                       {"bucket", bucketSpec(config.bucket).name},
+                       {"account_steps_per_s", steps / typical},
+                       {"market_bars_per_s", barsPerSecond},
+                       {"parameters", bench.parameters()},
+                       {"lookback_bars", config.model.lookbackBars},
+                       {"stretches", config.train.stretches},
+                       {"accounts", config.train.accounts},
+                       {"rollout_bars", config.train.rolloutBars},
+                       {"epochs", config.ppo.epochs},
+                       {"device", selectDevice(config.device).str()},
+                       {"threads", threads},
+                       {"libtorch", TORCH_VERSION},
+                       {"iterations", options.iterations},
+                       {"seconds_per_iteration", {{"median", typical}, {"min", *std::ranges::min_element(seconds)}, {"max", *std::ranges::max_element(seconds)}}},
+                       {"share", {{"encode", sum.encode / sum.seconds}, {"rollout", sum.rollout / sum.seconds}, {"update", sum.update / sum.seconds}}}};
+    if (options.json)
+        fmt::print("{}\n", json.dump());
+    else
+        fmt::print("{} bucket, {} parameters, {} threads: {:.0f} account-steps/s, {:.0f} market bars/s (median of {} iterations; encode "
+                   "{:.0f} %, rollout {:.0f} %, update {:.0f} %)\n",
+                   bucketSpec(config.bucket).name, bench.parameters(), threads, steps / typical, barsPerSecond, options.iterations,
+                   100.0 * sum.encode / sum.seconds, 100.0 * sum.rollout / sum.seconds, 100.0 * sum.update / sum.seconds);
+    return 0;
+}
+
+} // namespace
+
+void addBenchCommand(CLI::App& app, Action& action)
+{
+    CLI::App* command = app.add_subcommand("bench", "Measure speed on this machine");
+    command->require_subcommand(1);
+    CLI::App* train = command->add_subcommand("train", "Rollout and update of the fused network, per bucket");
+    const auto options = std::make_shared<BenchOptions>();
+    train->add_option("--iterations", options->iterations, "Timed iterations, after one to warm up")->check(CLI::Range(1, 10000))->capture_default_str();
+    train->add_flag("--json", options->json, "Print JSON");
+    addFieldOptions(*train, options->fields);
+    train->callback([&action, options] { action = [options] { return runBenchTrain(*options); }; });
+}
+
+} // namespace btcai::cli

@@ -1,0 +1,89 @@
+#include "app/cli/CommandLine.h"
+
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "agent/config/Field.h"
+#include "agent/worker/WorkerLoop.h"
+#include "base/BuildInfo.h"
+#include "base/Error.h"
+#include "base/Json.h"
+
+namespace btcai::cli {
+
+namespace {
+
+constexpr int kUsageError = 1;
+
+bool wantsJson(int argc, char** argv)
+{
+    return std::any_of(argv, argv + argc, [](const char* argument) { return std::string_view(argument) == "--json"; });
+}
+
+int report(const std::string& kind, const std::string& message, int code, bool json)
+{
+    if (json)
+        fmt::print("{}\n", Json{{"error", {{"kind", kind}, {"message", message}}}}.dump());
+    else
+        fmt::print(stderr, "btcai: {}\n", message);
+    return code;
+}
+
+void addWorkerCommand(CLI::App& app, Action& action)
+{
+    CLI::App* command = app.add_subcommand("worker", "Train under the command of another program: JSON lines on stdin and stdout");
+    command->callback([&action] { action = [] { return runWorker(STDIN_FILENO, STDOUT_FILENO); }; });
+}
+
+} // namespace
+
+void addFieldOptions(CLI::App& command, std::vector<FieldOverride>& overrides)
+{
+    for (const Field& field : runConfigFields()) {
+        std::string names = fmt::format("--{}", field.key);
+        if (!field.alias.empty() && field.alias != field.key)
+            names += fmt::format(",--{}", field.alias);
+        std::string help(field.help);
+        if (!field.unit.empty())
+            help += fmt::format(" [{}]", field.unit);
+        const std::string_view key = field.key;
+        const std::size_t dot = key.find('.');
+        command
+            .add_option_function<std::string>(
+                names, [&overrides, key](const std::string& text) { overrides.emplace_back(key, text); }, help)
+            ->group(dot == std::string_view::npos ? "Run" : fmt::format("Fields [{}]", key.substr(0, dot)))
+            ->type_name(field.choices.empty() ? "VALUE" : fmt::format("{{{}}}", fmt::join(field.choices, ",")));
+    }
+}
+
+int run(int argc, char** argv)
+{
+    const bool json = wantsJson(argc, argv);
+    CLI::App app{"BTC-AI Workbench: reinforcement-learning research on Bitcoin markets"};
+    app.set_version_flag("--version", fmt::format("btcai {} ({})", buildInfo().version, buildInfo().revision));
+    app.require_subcommand(1);
+    Action action;
+    try {
+        addImportCommand(app, action);
+        addCheckCommand(app, action);
+        addTrainCommand(app, action);
+        addEvaluateCommand(app, action);
+        addBenchCommand(app, action);
+        addWorkerCommand(app, action);
+        app.parse(argc, argv);
+        return action();
+    } catch (const CLI::Success& success) { // --help and --version
+        return app.exit(success);
+    } catch (const CLI::ParseError& error) {
+        return report("usage", fmt::format("{}. See 'btcai --help'", error.what()), kUsageError, json);
+    } catch (const Error& error) {
+        return report(std::string(errorKindName(error.kind())), error.what(), exitCode(error.kind()), json);
+    } catch (const std::exception& error) {
+        return report("internal", error.what(), exitCode(ErrorKind::Internal), json);
+    }
+}
+
+} // namespace btcai::cli

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/config/ConfigFile.h"
+
+namespace CLI {
+class App;
+}
+
+namespace btcai::cli {
+
+/// The whole of `btcai`: parses the arguments, runs one command, and turns every failure into a message on stderr (with --json,
+/// an object {"error": {"kind", "message"}} on stdout) and a stable exit code (base/Error.h; 1 for wrong usage).
+int run(int argc, char** argv);
+
+/// What a command does once its options are parsed; returns the exit code.
+using Action = std::function<int()>;
+
+// Each adds its command (and options) to the app and sets `action` when it was chosen.
+void addImportCommand(CLI::App& app, Action& action);
+void addCheckCommand(CLI::App& app, Action& action);
+void addTrainCommand(CLI::App& app, Action& action);
+void addEvaluateCommand(CLI::App& app, Action& action);
+void addBenchCommand(CLI::App& app, Action& action);
+
+/// Adds an option for every field of the table ("--ppo.learning_rate", and its alias such as "--steps"). What was given ends in
+/// `overrides`, in the order of the table.
+void addFieldOptions(CLI::App& command, std::vector<FieldOverride>& overrides);
+
+} // namespace btcai::cli

@@ -1,0 +1,53 @@
+#include "app/cli/EvaluationTable.h"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/Clock.h"
+
+namespace btcai::cli {
+
+std::string evaluationTable(const protocol::Evaluation& evaluation)
+{
+    std::string text = fmt::format("{} part", evaluation.part);
+    if (!evaluation.time.empty())
+        text += fmt::format(", {} to {}", formatUtc(evaluation.time.front()), formatUtc(evaluation.time.back()));
+    text += fmt::format("\n{:<16} {:>18} {:>8} {:>8} {:>9} {:>7} {:>7} {:>9} {:>9} {:>8}\n", "", "return %", "Sharpe", "Sortino",
+                        "drawd. %", "trades", "win %", "exposure", "turnover", "costs %");
+    for (const auto& row : evaluation.rows) {
+        std::string total = fmt::format("{:+.2f}", 100.0 * row.totalReturn);
+        if (row.standardError >= 0.0)
+            total += fmt::format(" ± {:.2f}", 100.0 * row.standardError);
+        text += fmt::format("{:<16} {:>18} {:>8.2f} {:>8.2f} {:>9.2f} {:>7} {:>7.1f} {:>8.1f}% {:>9.2f} {:>8.2f}\n", row.name, total,
+                            row.sharpe, row.sortino, 100.0 * row.maxDrawdown, row.trades, 100.0 * row.winRate,
+                            100.0 * row.exposure, row.turnover, 100.0 * row.costShare);
+    }
+    return text;
+}
+
+Json evaluationJson(const protocol::Evaluation& evaluation)
+{
+    const auto finite = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
+    Json rows = Json::array();
+    for (const auto& row : evaluation.rows)
+        rows.push_back({{"name", row.name},
+                        {"total_return", finite(row.totalReturn)},
+                        {"standard_error", row.standardError >= 0.0 ? Json(row.standardError) : Json(nullptr)},
+                        {"sharpe", finite(row.sharpe)},
+                        {"sortino", finite(row.sortino)},
+                        {"max_drawdown", finite(row.maxDrawdown)},
+                        {"calmar", finite(row.calmar)},
+                        {"profit_factor", finite(row.profitFactor)},
+                        {"win_rate", finite(row.winRate)},
+                        {"trades", row.trades},
+                        {"turnover", finite(row.turnover)},
+                        {"exposure", finite(row.exposure)},
+                        {"cost_share", finite(row.costShare)}});
+    Json json = {{"part", evaluation.part}, {"step", evaluation.step}, {"rows", rows}};
+    if (!evaluation.time.empty())
+        json["from"] = formatUtc(evaluation.time.front()), json["to"] = formatUtc(evaluation.time.back());
+    return json;
+}
+
+} // namespace btcai::cli

@@ -1,0 +1,3 @@
+#include "app/cli/CommandLine.h"
+
+int main(int argc, char** argv) { return btcai::cli::run(argc, argv); }

@@ -1,0 +1,76 @@
+#include "models/AgentNetwork.h"
+
+#include "base/Error.h"
+
+namespace btcai {
+
+namespace {
+
+namespace nn = torch::nn;
+using torch::Tensor;
+
+/// Orthogonal weights with a gain and no bias: what PPO implementations found to matter (Andrychowicz et al. 2021,
+/// "What Matters in On-Policy Reinforcement Learning?"), the small gain of the policy's last layer above all.
+nn::Linear orthogonal(std::int64_t inputs, std::int64_t outputs, double gain)
+{
+    nn::Linear layer(inputs, outputs);
+    torch::NoGradGuard guard;
+    nn::init::orthogonal_(layer->weight, gain);
+    layer->bias.zero_();
+    return layer;
+}
+
+constexpr double kTanhGain = 1.41421356;
+
+} // namespace
+
+AgentNetworkImpl::AgentNetworkImpl(AgentNetworkOptions options) : m_options(options)
+{
+    if (options.privateSize < 1 || options.actions < 2 || options.headWidth < 1 || options.headLayers < 1)
+        throw Error(ErrorKind::BadInput, "agent network: sizes must be positive and there must be two actions at least");
+    const std::int64_t width = options.headWidth;
+    if (options.hasMarket) {
+        m_encoder = register_module("encoder", MarketEncoder(options.encoder));
+        m_marketIn = register_module("heads_market", orthogonal(options.encoder.width, 2 * width, 1.0));
+    }
+    m_stateIn = register_module("heads_state", orthogonal(options.privateSize, 2 * width, kTanhGain));
+    for (std::int64_t i = 1; i < options.headLayers; ++i) {
+        m_policyHidden.push_back(register_module(fmt::format("policy_hidden_{}", i), orthogonal(width, width, kTanhGain)));
+        m_valueHidden.push_back(register_module(fmt::format("value_hidden_{}", i), orthogonal(width, width, kTanhGain)));
+    }
+    m_policyOut = register_module("policy_out", orthogonal(width, options.actions, 0.01));
+    m_valueOut = register_module("value_out", orthogonal(width, 1, 1.0));
+    if (options.holdBias != 0.0)
+        m_holdBias = register_parameter("hold_bias", torch::full({1}, options.holdBias));
+    if (options.hasMarket && options.horizons > 0) {
+        m_forecastHidden = register_module("forecast_hidden", orthogonal(options.encoder.width, width, kTanhGain));
+        m_forecastOut = register_module("forecast_out", orthogonal(width, 2 * options.horizons, 0.01));
+    }
+}
+
+HeadOutput AgentNetworkImpl::heads(const Tensor& z, const Tensor& state)
+{
+    const std::int64_t width = m_options.headWidth;
+    Tensor hidden = m_stateIn(state);
+    if (m_options.hasMarket)
+        hidden = hidden + m_marketIn(z).unsqueeze(2);
+    hidden = torch::tanh(hidden);
+    Tensor policy = hidden.narrow(3, 0, width);
+    Tensor value = hidden.narrow(3, width, width);
+    for (std::size_t i = 0; i < m_policyHidden.size(); ++i) {
+        policy = torch::tanh(m_policyHidden[i](policy));
+        value = torch::tanh(m_valueHidden[i](value));
+    }
+    Tensor logits = m_policyOut(policy);
+    if (m_holdBias.defined())
+        logits = logits + m_holdBias * state.narrow(3, 0, m_options.actions);
+    return {logits, m_valueOut(value).squeeze(3)};
+}
+
+ForecastOutput AgentNetworkImpl::forecast(const Tensor& z)
+{
+    const Tensor out = m_forecastOut(torch::tanh(m_forecastHidden(z)));
+    return {out.narrow(2, 0, m_options.horizons), out.narrow(2, m_options.horizons, m_options.horizons).clamp(-5.0, 3.0)};
+}
+
+} // namespace btcai

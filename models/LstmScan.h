@@ -1,0 +1,16 @@
+#pragma once
+
+#include <torch/torch.h>
+
+namespace btcai {
+
+/// The last hidden state of an LSTM (Hochreiter and Schmidhuber 1997, with forget gate) over every window of `length`
+/// consecutive tokens, each window starting from zero state.
+///
+/// projected: [G, N, 4H], the tokens times the input weights plus bias, in gate order input, forget, output, cell.
+///            Projecting once per token, before windows are formed, is what makes many overlapping windows cheap.
+/// recurrent: [4H, H].
+/// Returns [G, N - length + 1, H]; row w is the state after tokens w ... w + length - 1. Differentiable once.
+torch::Tensor lstmOverWindows(const torch::Tensor& projected, const torch::Tensor& recurrent, std::int64_t length);
+
+} // namespace btcai

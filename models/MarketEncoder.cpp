@@ -1,0 +1,171 @@
+#include "models/MarketEncoder.h"
+
+#include <cmath>
+
+#include "base/Error.h"
+#include "models/LstmScan.h"
+
+namespace btcai {
+
+namespace {
+
+namespace nn = torch::nn;
+using torch::Tensor;
+
+constexpr std::int64_t kKernel = 4;
+constexpr std::array<std::int64_t, 3> kDilations{1, 4, 16};
+constexpr std::int64_t kConvolutionContext = (kKernel - 1) * (1 + 4 + 16);
+
+// A deviation of 0.7 and a forget bias of 2.5 let a signal far back be found at all; with the customary 0.1 and 0 the
+// prototype never saw one (DESIGN.md, section 4).
+constexpr double kPositionDeviation = 0.7;
+constexpr double kForgetBias = 2.5;
+
+void check(const MarketEncoderOptions& o)
+{
+    if (o.features < 1 || o.width < 1 || o.patch < 1 || o.tokens < 1 || o.layers < 1 || o.heads < 1)
+        throw Error(ErrorKind::BadInput, "market encoder: all sizes must be positive");
+    if (o.width % o.heads != 0)
+        throw Error(ErrorKind::BadInput, "market encoder: width {} is not divisible by {} heads", o.width, o.heads);
+    if (!o.useCnn && !o.useLstm && !o.useTransformer)
+        throw Error(ErrorKind::BadInput, "market encoder: at least one branch must be on");
+}
+
+} // namespace
+
+MarketEncoderImpl::MarketEncoderImpl(MarketEncoderOptions options) : m_options(options)
+{
+    check(options);
+    const std::int64_t width = options.width;
+    const std::int64_t context = std::max(options.patch * options.tokens, options.useCnn ? kConvolutionContext : 0);
+    m_contextRows = (context + options.patch - 1) / options.patch * options.patch;
+
+    if (options.useLstm || options.useTransformer) {
+        m_patch = register_module("patch", nn::Linear(options.patch * options.features, width));
+        m_patchNorm = register_module("patch_norm", nn::LayerNorm(nn::LayerNormOptions({width})));
+    }
+    if (options.useCnn) {
+        m_branchNames.emplace_back("cnn");
+        for (std::size_t i = 0; i < kDilations.size(); ++i) {
+            const std::int64_t inputs = i == 0 ? options.features : width;
+            m_convolutions.push_back(register_module(fmt::format("cnn_{}", i), nn::Linear(kKernel * inputs, width)));
+        }
+    }
+    if (options.useLstm) {
+        m_branchNames.emplace_back("lstm");
+        m_lstmInput = register_module("lstm_input", nn::Linear(width, 4 * width));
+        m_lstmRecurrent = register_parameter("lstm_recurrent", torch::empty({4 * width, width}));
+        torch::NoGradGuard guard;
+        for (std::int64_t gate = 0; gate < 4; ++gate)
+            nn::init::orthogonal_(m_lstmRecurrent.narrow(0, gate * width, width));
+        m_lstmInput->bias.zero_();
+        m_lstmInput->bias.narrow(0, width, width).fill_(kForgetBias);
+    }
+    if (options.useTransformer) {
+        m_branchNames.emplace_back("transformer");
+        m_positions = register_parameter("positions", torch::randn({options.tokens, width}) * kPositionDeviation);
+        for (std::int64_t i = 0; i < options.layers; ++i) {
+            const auto name = [i](const char* part) { return fmt::format("attention_{}_{}", i, part); };
+            AttentionLayer layer;
+            layer.attentionNorm = register_module(name("norm"), nn::LayerNorm(nn::LayerNormOptions({width})));
+            layer.queryKeyValue = register_module(name("qkv"), nn::Linear(width, 3 * width));
+            layer.attentionOut = register_module(name("out"), nn::Linear(width, width));
+            layer.feedForwardNorm = register_module(name("ff_norm"), nn::LayerNorm(nn::LayerNormOptions({width})));
+            layer.feedForwardIn = register_module(name("ff_in"), nn::Linear(width, 4 * width));
+            layer.feedForwardOut = register_module(name("ff_out"), nn::Linear(4 * width, width));
+            m_attention.push_back(layer);
+        }
+    }
+    const auto branches = static_cast<std::int64_t>(m_branchNames.size());
+    if (branches > 1)
+        m_gate = register_module("gate", nn::Linear(branches * width, branches));
+    m_outputNorm = register_module("output_norm", nn::LayerNorm(nn::LayerNormOptions({width})));
+}
+
+MarketEncoding MarketEncoderImpl::forward(const Tensor& features)
+{
+    const std::int64_t stretches = features.size(0);
+    const std::int64_t rows = features.size(1) - m_contextRows;
+    std::vector<Tensor> branches;
+    if (m_options.useCnn)
+        branches.push_back(convolve(features, rows));
+    if (m_options.useLstm || m_options.useTransformer) {
+        const std::int64_t patch = m_options.patch;
+        const std::int64_t window = m_options.tokens * patch;
+        const std::int64_t completed = rows / patch; // tokens completed within the encoded rows
+        const Tensor patches = features.narrow(1, m_contextRows - window, window + completed * patch)
+                                   .reshape({stretches, m_options.tokens + completed, patch * m_options.features});
+        const Tensor tokens = m_patchNorm(m_patch(patches));
+        // Row j sees the window that ends with the last token complete at its close.
+        const Tensor windowOfRow
+            = torch::arange(1, rows + 1, torch::TensorOptions(torch::kLong).device(features.device())).div(patch, "floor");
+        if (m_options.useLstm)
+            branches.push_back(lstmOverWindows(m_lstmInput(tokens), m_lstmRecurrent, m_options.tokens).index_select(1, windowOfRow));
+        if (m_options.useTransformer)
+            branches.push_back(attend(tokens).index_select(1, windowOfRow));
+    }
+    if (branches.size() == 1)
+        return {m_outputNorm(branches[0]), torch::ones({stretches, rows, 1}, features.options())};
+    const Tensor gates = torch::softmax(m_gate(torch::cat(branches, 2)), 2);
+    Tensor sum = branches[0] * gates.narrow(2, 0, 1);
+    for (std::size_t i = 1; i < branches.size(); ++i)
+        sum = sum + branches[i] * gates.narrow(2, static_cast<std::int64_t>(i), 1);
+    return {m_outputNorm(sum), gates};
+}
+
+Tensor MarketEncoderImpl::convolve(const Tensor& features, std::int64_t rows)
+{
+    Tensor x = features.narrow(1, m_contextRows - kConvolutionContext, kConvolutionContext + rows);
+    for (std::size_t i = 0; i < kDilations.size(); ++i) {
+        const std::int64_t reach = (kKernel - 1) * kDilations[i];
+        const std::int64_t outputs = x.size(1) - reach;
+        std::vector<Tensor> taps;
+        for (std::int64_t tap = 0; tap < kKernel; ++tap)
+            taps.push_back(x.narrow(1, tap * kDilations[i], outputs));
+        Tensor y = torch::gelu(m_convolutions[i](torch::cat(taps, 2)));
+        x = i == 0 ? y : y + taps.back();
+    }
+    return x;
+}
+
+Tensor MarketEncoderImpl::attend(const Tensor& tokens)
+{
+    const std::int64_t stretches = tokens.size(0);
+    const std::int64_t windows = tokens.size(1) - m_options.tokens + 1;
+    Tensor x = tokens.unfold(1, m_options.tokens, 1).permute({0, 1, 3, 2}) + m_positions;
+    x = x.reshape({stretches * windows, m_options.tokens, m_options.width});
+    for (std::size_t i = 0; i < m_attention.size(); ++i)
+        x = attentionLayer(m_attention[i], x, i + 1 == m_attention.size());
+    return x.reshape({stretches, windows, m_options.width});
+}
+
+/// x: [B, K, D]; returns the same or, with lastQueryOnly, [B, 1, D].
+Tensor MarketEncoderImpl::attentionLayer(const AttentionLayer& layer, const Tensor& x, bool lastQueryOnly)
+{
+    const std::int64_t batch = x.size(0);
+    const std::int64_t length = x.size(1);
+    const std::int64_t width = m_options.width;
+    const std::int64_t heads = m_options.heads;
+    const std::int64_t perHead = width / heads;
+    const std::int64_t queries = lastQueryOnly ? 1 : length;
+    const auto split = [&](const Tensor& t, std::int64_t n) {
+        return t.reshape({batch, n, heads, perHead}).transpose(1, 2).reshape({batch * heads, n, perHead});
+    };
+    const auto& weight = layer.queryKeyValue->weight;
+    const auto& bias = layer.queryKeyValue->bias;
+    const Tensor normed = nn::LayerNorm(layer.attentionNorm)(x);
+    const Tensor keyValue = torch::linear(normed, weight.narrow(0, width, 2 * width), bias.narrow(0, width, 2 * width));
+    const Tensor query = torch::linear(normed.narrow(1, length - queries, queries), weight.narrow(0, 0, width),
+                                       bias.narrow(0, 0, width));
+    const Tensor scores = torch::bmm(split(query, queries), split(keyValue.narrow(2, 0, width), length).transpose(1, 2));
+    const Tensor shares = torch::softmax(scores * (1.0 / std::sqrt(static_cast<double>(perHead))), 2);
+    const Tensor mixed = torch::bmm(shares, split(keyValue.narrow(2, width, width), length))
+                             .reshape({batch, heads, queries, perHead})
+                             .transpose(1, 2)
+                             .reshape({batch, queries, width});
+    const Tensor attended = x.narrow(1, length - queries, queries) + nn::Linear(layer.attentionOut)(mixed);
+    const Tensor hidden = torch::gelu(nn::Linear(layer.feedForwardIn)(nn::LayerNorm(layer.feedForwardNorm)(attended)));
+    return attended + nn::Linear(layer.feedForwardOut)(hidden);
+}
+
+} // namespace btcai

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <torch/torch.h>
+
+namespace btcai {
+
+/// Sizes of a MarketEncoder. Lookback = patch * tokens bars.
+struct MarketEncoderOptions {
+    std::int64_t features = 0;  ///< F
+    std::int64_t width = 128;   ///< D: size of a token, of each branch and of the embedding
+    std::int64_t patch = 8;     ///< P: bars per token
+    std::int64_t tokens = 18;   ///< K: tokens in a window
+    std::int64_t layers = 2;    ///< of the Transformer
+    std::int64_t heads = 4;     ///< divides width
+    bool useCnn = true;
+    bool useLstm = true;
+    bool useTransformer = true;
+};
+
+/// What the encoder says about each bar.
+struct MarketEncoding {
+    torch::Tensor embedding; ///< [G, R, D]: z
+    torch::Tensor gates;     ///< [G, R, branches]: shares of the branches (CNN, LSTM, Transformer, those in use), sum 1
+};
+
+/// Reads the market and nothing else: z[t] = encoder(normalised features of bars up to t).
+///
+/// Bars are cut into tokens of P bars on an absolute grid (row 0 of the data starts a token), so a token belongs to its bars and not
+/// to a window. For bar t, with k the last token complete at t's close:
+/// - the LSTM and the Transformer (pre-norm, learned positions) read tokens k-K+1 ... k;
+/// - the CNN, causal convolutions with dilations 1, 4 and 16 and kernel 4, reads the last 64 bars at full resolution.
+/// Learned gates weigh the branches (softmax) and their sum is normalised. z[t] is an exact function of the
+/// bars (k-K+1)P ... t and t-63 ... t, whatever the batch it was computed in.
+///
+/// A stretch is encoded at once: its windows overlap, and what belongs to a token or a bar is computed once.
+class MarketEncoderImpl : public torch::nn::Module {
+public:
+    /// Throws Error(BadInput) for sizes that do not fit together.
+    explicit MarketEncoderImpl(MarketEncoderOptions options);
+
+    const MarketEncoderOptions& options() const { return m_options; }
+    /// Rows of features needed before the first row that is encoded; a multiple of the patch.
+    std::int64_t contextRows() const { return m_contextRows; }
+    /// Names of the branches in use, in the order of the gates.
+    const std::vector<std::string>& branchNames() const { return m_branchNames; }
+
+    /// features: [G, contextRows + R, F]; the row after the context must stand on the token grid (absolute row divisible
+    /// by P). Returns encodings of the last R rows.
+    MarketEncoding forward(const torch::Tensor& features);
+
+private:
+    torch::Tensor convolve(const torch::Tensor& features, std::int64_t rows);
+    torch::Tensor attend(const torch::Tensor& tokens);
+
+    MarketEncoderOptions m_options;
+    std::int64_t m_contextRows = 0;
+    std::vector<std::string> m_branchNames;
+
+    torch::nn::Linear m_patch{nullptr};
+    torch::nn::LayerNorm m_patchNorm{nullptr};
+    std::vector<torch::nn::Linear> m_convolutions;
+    torch::nn::Linear m_lstmInput{nullptr};
+    torch::Tensor m_lstmRecurrent;
+    torch::Tensor m_positions;
+    struct AttentionLayer {
+        torch::nn::LayerNorm attentionNorm{nullptr};
+        torch::nn::Linear queryKeyValue{nullptr};
+        torch::nn::Linear attentionOut{nullptr};
+        torch::nn::LayerNorm feedForwardNorm{nullptr};
+        torch::nn::Linear feedForwardIn{nullptr};
+        torch::nn::Linear feedForwardOut{nullptr};
+    };
+    torch::Tensor attentionLayer(const AttentionLayer& layer, const torch::Tensor& x, bool lastQueryOnly);
+    std::vector<AttentionLayer> m_attention;
+    torch::nn::Linear m_gate{nullptr};
+    torch::nn::LayerNorm m_outputNorm{nullptr};
+};
+TORCH_MODULE(MarketEncoder);
+
+} // namespace btcai

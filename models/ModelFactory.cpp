@@ -1,0 +1,60 @@
+#include "models/ModelFactory.h"
+
+#include <thread>
+
+#include "base/Error.h"
+
+namespace btcai {
+
+AgentNetworkOptions agentNetworkOptions(const RunConfig& config, std::int64_t features, std::int64_t privateSize,
+                                        std::int64_t actions)
+{
+    const auto& model = config.model;
+    AgentNetworkOptions options;
+    options.encoder = {.features = features,
+                       .width = model.width,
+                       .patch = model.patchBars,
+                       .tokens = model.lookbackBars / model.patchBars,
+                       .layers = model.layers,
+                       .heads = model.heads,
+                       .useCnn = model.useCnn,
+                       .useLstm = model.useLstm,
+                       .useTransformer = model.useTransformer};
+    options.privateSize = privateSize;
+    options.actions = actions;
+    options.headWidth = model.headWidth;
+    options.horizons = static_cast<std::int64_t>(forecastHorizons(config).size());
+    options.holdBias = model.holdBias;
+    return options;
+}
+
+AgentNetwork makeAgentNetwork(const AgentNetworkOptions& options, std::int64_t seed)
+{
+    torch::manual_seed(static_cast<std::uint64_t>(seed));
+    return AgentNetwork(options);
+}
+
+std::int64_t parameterCount(torch::nn::Module& module)
+{
+    std::int64_t count = 0;
+    for (const auto& parameter : module.parameters())
+        count += parameter.numel();
+    return count;
+}
+
+torch::Device selectDevice(const std::string& name)
+{
+    const bool cuda = torch::cuda::is_available();
+    if (name == "cuda" && !cuda)
+        throw Error(ErrorKind::Unsupported, "device = cuda: this machine or this build of libtorch has no CUDA; use cpu or auto");
+    return torch::Device(name == "cpu" || !cuda ? torch::kCPU : torch::kCUDA);
+}
+
+int setThreads(std::int64_t threads)
+{
+    const int count = threads > 0 ? static_cast<int>(threads) : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    torch::set_num_threads(count);
+    return count;
+}
+
+} // namespace btcai

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "agent/config/RunConfig.h"
+#include "models/AgentNetwork.h"
+
+namespace btcai {
+
+/// The sizes that a run configuration asks for.
+AgentNetworkOptions agentNetworkOptions(const RunConfig& config, std::int64_t features, std::int64_t privateSize,
+                                        std::int64_t actions);
+
+/// A network with fresh weights that depend on the seed alone (libtorch's generator is seeded here).
+AgentNetwork makeAgentNetwork(const AgentNetworkOptions& options, std::int64_t seed);
+
+std::int64_t parameterCount(torch::nn::Module& module);
+
+/// "cpu", "cuda" or "auto" to a device. Throws Error(Unsupported) for cuda where there is none.
+torch::Device selectDevice(const std::string& name);
+
+/// Sets libtorch's threads, 0 for all cores. Call once per process, before the first operation.
+int setThreads(std::int64_t threads);
+
+} // namespace btcai
