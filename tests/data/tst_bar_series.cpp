@@ -123,6 +123,12 @@ private slots:
         std::vector<Bar> missing = bars;
         missing.erase(missing.begin() + 17);
         QVERIFY(BarSeries::fromBars("X", 300, missing).contentHash() != hash);
+        // The same bars around a hole at another place.
+        const Bar one{300, 1, 1, 1, 1, 1};
+        const std::vector<Bar> holeLate{{0, 1, 1, 1, 1, 1}, one, {900, 1, 1, 1, 1, 1}};
+        std::vector<Bar> holeEarly = holeLate;
+        holeEarly[1].timestamp = 600;
+        QVERIFY(BarSeries::fromBars("X", 300, holeLate).contentHash() != BarSeries::fromBars("X", 300, holeEarly).contentHash());
         std::vector<Bar> later = bars;
         for (Bar& bar : later)
             bar.timestamp += 300;

@@ -58,6 +58,15 @@ private:
     FileSystemOps& m_real = posixFileSystem();
 };
 
+/// Puts the checksum right again, as somebody would who edits a file on purpose.
+void seal(const std::filesystem::path& path)
+{
+    const std::string inside = readBytes(path).substr(512);
+    std::string block = fmt::format("BTCAI-BARS\n1\n{}\n{}\n", sha256Hex(inside), inside.size());
+    block.resize(512, '\0');
+    writeText(path, block + inside);
+}
+
 /// What `call` prints to stderr, whoever prints it.
 template <typename Call>
 std::string stderrOf(const std::string& path, Call&& call)
@@ -194,16 +203,51 @@ private slots:
         const hid_t file = H5Fcreate(m_path.c_str(), H5F_ACC_TRUNC, creation, H5P_DEFAULT);
         H5Fclose(file);
         H5Pclose(creation);
-        const std::string content = readBytes(m_path).substr(512);
-        for (const std::string& inside : {content, std::string(2000, 'x')}) {
-            std::string head = fmt::format("BTCAI-BARS\n1\n{}\n{}\n", sha256Hex(inside), inside.size());
-            head.resize(512, '\0');
-            writeText(m_path, head + inside);
+        const std::string foreign = readBytes(m_path);
+        for (const std::string& content : {foreign, std::string(2000, 'x')}) {
+            writeText(m_path, content);
+            seal(m_path);
             std::optional<Failure> failure;
             const std::string printed = stderrOf(m_dir.filePath("stderr").toStdString(), [&] { failure = failureOf([&] { BarStore::read(m_path); }); });
             QVERIFY(failure && failure->kind == ErrorKind::Corrupt && failure->says("HDF5"));
             QCOMPARE(printed, std::string());
         }
+    }
+
+    void changedBarsDoNotMatchTheirHash()
+    {
+        BarStore::write(exampleSeries(), m_path);
+        const hid_t file = H5Fopen(m_path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+        const hid_t dataset = H5Dopen2(file, "close", H5P_DEFAULT);
+        std::vector<double> close(exampleSeries().size());
+        H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, close.data());
+        close[7] += 1.0;
+        QVERIFY(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, close.data()) >= 0);
+        H5Dclose(dataset);
+        H5Fclose(file);
+        seal(m_path);
+        const auto failure = failureOf([&] { BarStore::read(m_path); });
+        QVERIFY(failure && failure->kind == ErrorKind::Corrupt && failure->says("do not match"));
+    }
+
+    // A column that was never written takes no room in the file but would take 8 TB of memory.
+    void aClaimOfTooManyRowsIsRefused()
+    {
+        BarStore::write(exampleSeries(), m_path);
+        const hid_t file = H5Fopen(m_path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+        H5Ldelete(file, "open", H5P_DEFAULT);
+        const hsize_t rows = hsize_t{1} << 40;
+        const hsize_t chunk = 65536;
+        const hid_t space = H5Screate_simple(1, &rows, nullptr);
+        const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+        H5Pset_chunk(properties, 1, &chunk);
+        H5Dclose(H5Dcreate2(file, "open", H5T_IEEE_F64LE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+        H5Pclose(properties);
+        H5Sclose(space);
+        H5Fclose(file);
+        seal(m_path);
+        const auto failure = failureOf([&] { BarStore::read(m_path); });
+        QVERIFY(failure && failure->kind == ErrorKind::Corrupt && failure->says("claims"));
     }
 
     void aFailedWriteLeavesTheOldFile()
