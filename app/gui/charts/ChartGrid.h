@@ -1,0 +1,35 @@
+#pragma once
+
+#include <vector>
+
+#include <QScrollArea>
+
+#include "app/gui/charts/TimeSeriesChart.h"
+
+class QGridLayout;
+
+namespace btcai::gui {
+
+/// Charts over the same steps, side by side in as many columns as the width allows. Their crosshairs move together, and
+/// so do their x ranges.
+class ChartGrid : public QScrollArea {
+    Q_OBJECT
+public:
+    explicit ChartGrid(QWidget* parent = nullptr);
+
+    /// The grid owns the chart.
+    void add(TimeSeriesChart* chart);
+    const std::vector<TimeSeriesChart*>& charts() const { return m_charts; }
+
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
+private:
+    void arrange();
+
+    QGridLayout* m_layout;
+    std::vector<TimeSeriesChart*> m_charts;
+    int m_columns = 0;
+};
+
+} // namespace btcai::gui

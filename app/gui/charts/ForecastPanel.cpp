@@ -1,0 +1,158 @@
+#include "app/gui/charts/ForecastPanel.h"
+
+#include <cmath>
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QSignalBlocker>
+#include <QVBoxLayout>
+
+#include "app/gui/shell/RefreshTimer.h"
+#include "app/gui/training/Run.h"
+
+namespace btcai::gui {
+
+namespace {
+
+constexpr int kMean = 0;
+constexpr int kOutcome = 1;
+constexpr int kBand = 0;
+
+ChartOptions forecastOptions()
+{
+    ChartOptions options;
+    options.name = QStringLiteral("forecastChart");
+    options.title = ForecastPanel::tr("Forecast against outcome");
+    options.help = ForecastPanel::tr("Log return over the horizon as forecast at each decision, its deviation, and what came");
+    options.emptyText = ForecastPanel::tr("waits for the first evaluation of the forecasts");
+    options.x = ChartOptions::XAxis::Utc;
+    options.xLabel = ForecastPanel::tr("time of the decision, UTC");
+    options.quantity = Quantity::Return;
+    options.withZero = true;
+    options.compact = false;
+    return options;
+}
+
+QString horizonText(std::int64_t bars)
+{
+    return ForecastPanel::tr("%1 bars ahead (%2)").arg(bars).arg(formatDuration(300.0 * static_cast<double>(bars)));
+}
+
+QString qualityText(const ForecastQuality& q, std::int64_t step)
+{
+    return ForecastPanel::tr("%1 decisions at step %2  ·  correlation %3  ·  skill against 'no change' %4  ·  within one deviation %5 (68.3 % if calibrated)")
+        .arg(formatCount(static_cast<double>(q.count)), formatCount(static_cast<double>(step)),
+             formatValue(q.correlation, Quantity::Price), formatValue(q.skill, Quantity::Return), formatValue(q.coverage, Quantity::Share));
+}
+
+} // namespace
+
+ForecastQuality measure(const protocol::Forecast& forecast)
+{
+    ForecastQuality quality;
+    double sumM = 0, sumO = 0, sumMM = 0, sumOO = 0, sumMO = 0, squaredError = 0;
+    std::size_t within = 0;
+    for (std::size_t i = 0; i < forecast.mean.size(); ++i) {
+        const double m = forecast.mean[i];
+        const double o = forecast.outcome[i];
+        if (!std::isfinite(m) || !std::isfinite(o) || !std::isfinite(forecast.deviation[i]))
+            continue;
+        ++quality.count;
+        sumM += m, sumO += o, sumMM += m * m, sumOO += o * o, sumMO += m * o;
+        squaredError += (m - o) * (m - o);
+        within += std::abs(o - m) <= forecast.deviation[i] ? 1 : 0;
+    }
+    const auto n = static_cast<double>(quality.count);
+    const double variances = (sumMM - sumM * sumM / n) * (sumOO - sumO * sumO / n);
+    quality.correlation = (sumMO - sumM * sumO / n) / std::sqrt(variances); // NaN for no spread or no sample
+    quality.coverage = static_cast<double>(within) / n;
+    quality.skill = 1.0 - squaredError / sumOO;
+    return quality;
+}
+
+ForecastPanel::ForecastPanel(std::shared_ptr<const RunSelection> selection, const ChartContext& context, QWidget* parent)
+    : QWidget(parent), m_selection(std::move(selection))
+{
+    setObjectName(QStringLiteral("forecastPanel"));
+    m_horizon = new QComboBox(this);
+    m_horizon->setObjectName(QStringLiteral("horizonSelector"));
+    m_horizon->setMinimumContentsLength(24);
+    m_horizon->setEnabled(false);
+    m_quality = new QLabel(this);
+    m_quality->setObjectName(QStringLiteral("forecastQuality"));
+    m_quality->setProperty("muted", true);
+    m_quality->setWordWrap(true);
+
+    m_chart = new TimeSeriesChart(forecastOptions(), context, this);
+    m_chart->addSeries(tr("forecast"), SeriesRole::Agent);
+    m_chart->addSeries(tr("outcome"), SeriesRole::BuyAndHold);
+    m_chart->addBand(kMean, tr("forecast ± deviation"));
+    m_chart->setFeed({[this] { return m_selection->revision() + (m_horizonEpoch << 56U); },
+                      [this](TimeSeriesChart& chart) { fill(chart); }});
+
+    auto* const top = new QHBoxLayout;
+    top->addWidget(m_horizon);
+    top->addWidget(m_quality, 1);
+    auto* const layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addLayout(top);
+    layout->addWidget(m_chart, 1);
+
+    connect(m_horizon, &QComboBox::currentIndexChanged, this, [this, &timer = context.timer] {
+        ++m_horizonEpoch;
+        m_chart->fit();
+        timer.wake();
+    });
+}
+
+void ForecastPanel::offerHorizons()
+{
+    const RunStore* const store = m_selection->store();
+    std::vector<std::int64_t> horizons;
+    if (store)
+        for (const auto& [bars, forecast] : store->forecasts())
+            horizons.push_back(bars);
+    std::vector<std::int64_t> offered;
+    for (int i = 0; i < m_horizon->count(); ++i)
+        offered.push_back(m_horizon->itemData(i).toLongLong());
+    if (horizons == offered)
+        return;
+    const QSignalBlocker blocker(m_horizon);
+    const QVariant before = m_horizon->currentData();
+    m_horizon->clear();
+    for (const std::int64_t bars : horizons)
+        m_horizon->addItem(horizonText(bars), QVariant::fromValue<qlonglong>(bars));
+    m_horizon->setCurrentIndex(std::max(0, m_horizon->findData(before)));
+    m_horizon->setEnabled(!horizons.empty());
+}
+
+const protocol::Forecast* ForecastPanel::selected() const
+{
+    const RunStore* const store = m_selection->store();
+    if (!store)
+        return nullptr;
+    const auto found = store->forecasts().find(m_horizon->currentData().toLongLong());
+    return found == store->forecasts().end() ? nullptr : &found->second;
+}
+
+void ForecastPanel::fill(TimeSeriesChart& chart)
+{
+    offerHorizons();
+    chart.clearSeries();
+    const protocol::Forecast* const forecast = selected();
+    m_quality->setText(forecast ? qualityText(measure(*forecast), forecast->step) : QString());
+    if (!forecast)
+        return;
+    const std::vector<double> time(forecast->time.begin(), forecast->time.end());
+    std::vector<double> lower(time.size()), upper(time.size());
+    for (std::size_t i = 0; i < time.size(); ++i) {
+        lower[i] = forecast->mean[i] - forecast->deviation[i];
+        upper[i] = forecast->mean[i] + forecast->deviation[i];
+    }
+    chart.setPoints(kMean, time, forecast->mean);
+    chart.setPoints(kOutcome, time, forecast->outcome);
+    chart.setBand(kBand, time, lower, upper);
+}
+
+} // namespace btcai::gui

@@ -1,0 +1,102 @@
+#include "app/gui/charts/LearningPanel.h"
+
+#include "app/gui/training/RunNames.h"
+#include "app/gui/training/RunStore.h"
+
+namespace btcai::gui {
+
+namespace {
+
+struct LineSpec {
+    const char* name;
+    std::string metric;
+    SeriesRole role;
+    Qt::PenStyle style = Qt::SolidLine;
+    std::string error{};
+};
+
+struct ChartSpec {
+    const char* objectName;
+    const char* title;
+    const char* help;
+    Quantity quantity;
+    std::vector<LineSpec> lines;
+    bool stacked = false;
+    bool withZero = false;
+    const char* emptyText = "waits for the first iteration";
+};
+
+std::vector<ChartSpec> specs()
+{
+    using enum SeriesRole;
+    const std::string sampled = RunStore::evaluationSeries(kValidationPart, kSampledRow);
+    return {
+        {"episodeReturnChart", "Episode return", "Mean total log return of the training episodes that ended in an iteration, costs paid",
+         Quantity::Percent, {{"agent", "episode_return", Agent}}, false, true},
+        {"validationChart", "Return on validation",
+         "Total return on the part that is not learned from; the band is one standard error over sampled accounts", Quantity::Return,
+         {{"sampled", sampled, Agent, Qt::SolidLine, sampled + "/error"},
+          {"argmax", RunStore::evaluationSeries(kValidationPart, kArgmaxRow), AgentArgmax},
+          {"buy & hold", RunStore::evaluationSeries(kValidationPart, kBuyAndHoldRow), BuyAndHold, Qt::DashLine}},
+         false, true, "waits for the first evaluation"},
+        {"actionChart", "Action shares", "How often the agent holds, buys and sells while it explores", Quantity::Share,
+         {{"hold", "share_hold", Hold}, {"buy", "share_buy", Buy}, {"sell", "share_sell", Sell}}, true},
+        {"policyLossChart", "Policy loss", "The clipped surrogate objective, negated", Quantity::Plain, {{"policy", "policy_loss", First}}},
+        {"valueLossChart", "Value loss", "Squared error of the value head against the returns", Quantity::Plain,
+         {{"value", "value_loss", Second}}},
+        {"forecastLossChart", "Forecast loss", "Negative log likelihood of the outcomes under the forecast; lower is better", Quantity::Plain,
+         {{"forecast", "forecast_loss", Third}}},
+        {"entropyChart", "Entropy", "Of the policy, in nats; ln 3 ≈ 1.10 is a fair die of three. Near 0 the agent has stopped exploring",
+         Quantity::Plain, {{"policy", "entropy", First}}, false, true},
+        {"klChart", "KL and clip fraction", "How far an update moved the policy, and how many samples the clipping stopped", Quantity::Plain,
+         {{"KL", "approx_kl", First}, {"clipped", "clip_fraction", Second}}, false, true},
+        {"speedChart", "Speed", "Account steps and market bars per second, updates included", Quantity::Rate,
+         {{"steps", "account_steps_per_s", First}, {"bars", "bars_per_s", Second}}, false, true},
+        {"explainedChart", "Explained variance", "The share of the returns' variance that the value head explains; 1 is perfect, below 0 is worse than a constant",
+         Quantity::Plain, {{"value head", "explained_variance", First}}, false, true},
+        {"gateChart", "Branch gates", "The weight of each branch of the encoder in the fusion", Quantity::Share,
+         {{"CNN", "gate_cnn", First}, {"LSTM", "gate_lstm", Second}, {"Transformer", "gate_transformer", Third}}},
+        {"timeChart", "What limits this run", "Where the time of an iteration goes", Quantity::Share,
+         {{"rollout", "time_rollout", First}, {"encode", "time_encode", Third}, {"update", "time_update", Second}, {"other", "time_other", Hold}},
+         true},
+        {"exposureChart", "Exposure", "The share of bars with a position, while it explores", Quantity::Share,
+         {{"in the market", "exposure", First}}, false, true},
+        {"turnoverChart", "Turnover", "Value traded over equity; a collapse to 0 means the agent no longer trades", Quantity::Plain,
+         {{"turnover", "turnover", First}}, false, true},
+        {"gradientChart", "Gradient norm", "Before it is clipped", Quantity::Plain, {{"norm", "grad_norm", First}}},
+        {"learningRateChart", "Learning rate", "Step size of Adam in each iteration", Quantity::Plain, {{"rate", "learning_rate", First}},
+         false, true},
+    };
+}
+
+} // namespace
+
+LearningPanel::LearningPanel(std::shared_ptr<const RunSelection> selection, const ChartContext& context, QWidget* parent)
+    : ChartGrid(parent)
+{
+    setObjectName(QStringLiteral("learningPanel"));
+    for (const ChartSpec& spec : specs()) {
+        ChartOptions options;
+        options.name = QLatin1String(spec.objectName);
+        options.title = tr(spec.title);
+        options.help = tr(spec.help);
+        options.emptyText = tr(spec.emptyText);
+        options.xLabel = tr("account steps");
+        options.quantity = spec.quantity;
+        options.stacked = spec.stacked;
+        options.withZero = spec.withZero;
+        auto* const chart = new TimeSeriesChart(options, context);
+        std::vector<std::string> metrics, errors;
+        for (const LineSpec& line : spec.lines) {
+            const int index = chart->addSeries(tr(line.name), line.role, line.style);
+            metrics.push_back(line.metric);
+            errors.push_back(line.error);
+            if (!line.error.empty())
+                chart->addBand(index, tr("%1 ± standard error").arg(tr(line.name)));
+        }
+        chart->setFeed(makeStoreFeed(selection, std::move(metrics), std::move(errors)));
+        add(chart);
+    }
+}
+
+} // namespace btcai::gui
