@@ -45,9 +45,9 @@ private:
 /// ISO 8601 in UTC, "2017-08-17T04:00:00Z". For the years 0 to 9999; throws Error(BadInput) beyond.
 std::string formatUtc(std::int64_t utcSeconds);
 
-/// Reads ISO 8601: "2017-08-17", or with a time "2017-08-17T04:00", "…T04:00:00" (a space may stand for the T), then nothing
-/// or "Z" for UTC, or an offset such as "+02:00". Seconds since 1970. Throws Error(BadInput) for anything else, dates
-/// that don't exist and leap seconds among it.
+/// Reads ISO 8601: "2017-08-17", or with a time "2017-08-17T04:00", "…T04:00:00" (a space may stand for the T), then
+/// nothing or "Z" for UTC, or an offset such as "+02:00". Seconds since 1970. Throws Error(BadInput) for anything else,
+/// dates that don't exist and leap seconds among it.
 std::int64_t parseUtc(std::string_view text);
 
 } // namespace btcai

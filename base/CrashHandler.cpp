@@ -116,7 +116,8 @@ void writeStamp(SignalSafeWriter& out)
 void writeFrame(SignalSafeWriter& out, std::uintptr_t value, std::uintptr_t programCounter)
 {
     Dl_info info{};
-    // A frame returns to after its call, which may be the start of the next function already. Only that of a fault is exact.
+    // A frame returns to after its call, which may be the start of the next function already. Only that of a fault is
+    // exact.
     const std::uintptr_t inside = value == programCounter ? value : value - 1;
     if (!::dladdr(reinterpret_cast<const void*>(inside), &info) || !info.dli_fname) {
         (out << "0x").number(value, 16);
@@ -206,8 +207,12 @@ void onCrash(int signal, siginfo_t* info, void* context)
         void* frames[maxFrames];
         const int size = ::backtrace(frames, maxFrames);
         const bool hasAddress = info->si_code > 0;
-        const Crash crash{signal, hasAddress ? reinterpret_cast<std::uintptr_t>(info->si_addr) : 0,
-                          programCounterOf(context), thread, frames, size};
+        const Crash crash{signal,
+                          hasAddress ? reinterpret_cast<std::uintptr_t>(info->si_addr) : 0,
+                          programCounterOf(context),
+                          thread,
+                          frames,
+                          size};
         writeText(STDERR_FILENO, crash);
         const int descriptor = crashDescriptor.load();
         if (descriptor != -1 && crashFormat.load() == LogFormat::JsonLines)

@@ -154,8 +154,8 @@ void syncTree(FileSystemOps& ops, const fs::path& path)
     syncPath(ops, path);
 }
 
-/// When a process started, in ticks since boot, or nothing when there is no such process. Together with the process id it
-/// names a process: ids are used again, in containers soon and always from 1 up.
+/// When a process started, in ticks since boot, or nothing when there is no such process. Together with the process id
+/// it names a process: ids are used again, in containers soon and always from 1 up.
 std::optional<std::uint64_t> processStart(std::uint64_t pid)
 {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
@@ -201,8 +201,8 @@ fs::path temporaryPathFor(const fs::path& path)
     const auto pid = static_cast<std::uint64_t>(::getpid()); // asked each time: a fork changes it
     // A name may be 255 bytes long; the part that tells ours apart is at its end.
     const std::string name = path.filename().string().substr(0, 150);
-    return parentOf(path) / fmt::format(".{}.{}-{}-{}{}", name, pid, processStart(pid).value_or(0), ++counter,
-                                        temporarySuffix);
+    return parentOf(path) /
+           fmt::format(".{}.{}-{}-{}{}", name, pid, processStart(pid).value_or(0), ++counter, temporarySuffix);
 }
 
 void writeFileDurably(const fs::path& path, std::string_view bytes, FileSystemOps& ops)

@@ -10,19 +10,20 @@
 
 namespace btcai {
 
-/// Writing that survives a crash, a kill and a power cut: after one at any moment, a reader finds the old content or the
-/// new one, whole. Once a function here has returned, it is the new one. The content is written aside in the same folder,
-/// synced to the disk, renamed over the old name, and the folder is synced.
+/// Writing that survives a crash, a kill and a power cut: after one at any moment, a reader finds the old content or
+/// the new one, whole. Once a function here has returned, it is the new one. The content is written aside in the same
+/// folder, synced to the disk, renamed over the old name, and the folder is synced.
 ///
-/// On failure Error(Io) names the path and what the operating system said; what was written aside is removed and the old
-/// content stands. One exception: when only the last step, syncing the folder, fails, the new content is in place but
-/// might not survive a power cut; the message says so.
+/// On failure Error(Io) names the path and what the operating system said; what was written aside is removed and the
+/// old content stands. One exception: when only the last step, syncing the folder, fails, the new content is in place
+/// but might not survive a power cut; the message says so.
 ///
 /// The functions block on the disk. They may run in several threads at once. Of several writers of one path the last
 /// rename wins. A symbolic link at the path is replaced, not followed. Folders must exist already.
 
 /// Replaces `path` by these bytes.
-void writeFileDurably(const std::filesystem::path& path, std::string_view bytes, FileSystemOps& ops = posixFileSystem());
+void writeFileDurably(const std::filesystem::path& path, std::string_view bytes,
+                      FileSystemOps& ops = posixFileSystem());
 void writeFileDurably(const std::filesystem::path& path, std::span<const std::byte> bytes,
                       FileSystemOps& ops = posixFileSystem());
 

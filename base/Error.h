@@ -28,8 +28,8 @@ std::string_view errorKindName(ErrorKind kind);
 /// The exit code of `btcai` for a kind: 2 for bad input, 3 and up for the others. Stable across versions.
 int exitCode(ErrorKind kind);
 
-/// A failed operation. The message names the file, line or field at fault and says what to do. It remembers where it was
-/// thrown, for the log.
+/// A failed operation. The message names the file, line or field at fault and says what to do. It remembers where it
+/// was thrown, for the log.
 class Error : public std::runtime_error {
 public:
     Error(ErrorKind kind, const std::string& message)
@@ -38,8 +38,7 @@ public:
     }
 
     template <typename... Args>
-    Error(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args)
-        requires(sizeof...(Args) > 0)
+    Error(ErrorKind kind, fmt::format_string<Args...> format, Args&&... args) requires(sizeof...(Args) > 0)
         : Error(kind, fmt::format(format, std::forward<Args>(args)...))
     {
     }

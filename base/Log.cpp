@@ -22,7 +22,8 @@ namespace btcai {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> levelNames = {"trace", "debug", "info", "warning", "error", "critical", "off"};
+constexpr std::array<std::string_view, 7> levelNames = {"trace", "debug",    "info", "warning",
+                                                        "error", "critical", "off"};
 static_assert(static_cast<int>(LogLevel::Off) == static_cast<int>(spdlog::level::off), "levels are cast, not mapped");
 
 spdlog::level::level_enum toSpdlog(LogLevel level) { return static_cast<spdlog::level::level_enum>(level); }
@@ -64,7 +65,8 @@ std::shared_ptr<spdlog::sinks::sink> makeConsole(LogLevel level, LogFormat forma
 } // namespace
 
 struct LogSession::Impl {
-    Impl(LogOptions given, std::shared_ptr<const Clock> givenClock) : options(std::move(given)), clock(std::move(givenClock))
+    Impl(LogOptions given, std::shared_ptr<const Clock> givenClock)
+        : options(std::move(given)), clock(std::move(givenClock))
     {
         console = makeConsole(options.consoleLevel, options.consoleFormat);
         std::vector<spdlog::sink_ptr> sinks = {console};
@@ -118,7 +120,8 @@ struct Current {
     std::mutex mutex;
     Target target;
     const Target withoutSession = {
-        std::make_shared<spdlog::logger>("", makeConsole(levelWithoutSession, LogFormat::Text)), std::make_shared<SystemClock>()};
+        std::make_shared<spdlog::logger>("", makeConsole(levelWithoutSession, LogFormat::Text)),
+        std::make_shared<SystemClock>()};
 };
 
 std::atomic<LogLevel> currentLevel{levelWithoutSession};
@@ -151,7 +154,8 @@ void send(LogLevel level, const std::source_location& where, std::string_view te
 {
     const Target target = currentTarget();
     const auto time = toLogTime(target.clock->utcSeconds());
-    target.logger->log(time, {where.file_name(), static_cast<int>(where.line()), where.function_name()}, toSpdlog(level), text);
+    target.logger->log(time, {where.file_name(), static_cast<int>(where.line()), where.function_name()},
+                       toSpdlog(level), text);
 }
 
 void appendNested(std::string& text, const std::exception& error)
@@ -204,7 +208,8 @@ bool isLogged(LogLevel level) noexcept
     return level >= currentLevel.load(std::memory_order_relaxed) && level != LogLevel::Off;
 }
 
-void detail::log(LogLevel level, const std::source_location& where, fmt::string_view format, fmt::format_args arguments) noexcept
+void detail::log(LogLevel level, const std::source_location& where, fmt::string_view format,
+                 fmt::format_args arguments) noexcept
 {
     try {
         send(level, where, fmt::vformat(format, arguments));

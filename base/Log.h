@@ -17,18 +17,19 @@
 
 namespace btcai {
 
-// The log of the program. main() makes one LogSession; from then on logInfo() and its like, called anywhere and from any
-// thread, reach its console (stderr) and file. It is the one thing in the program that is global: what goes wrong in the
-// deepest place must be told without a logger being handed down to it.
+// The log of the program. main() makes one LogSession; from then on logInfo() and its like, called anywhere and from
+// any thread, reach its console (stderr) and file. It is the one thing in the program that is global: what goes wrong
+// in the deepest place must be told without a logger being handed down to it.
 //
 //     logInfo("{}: {} bars", path.string(), bars.size());
 //
-// A record carries the time in UTC to the millisecond, level, process and thread id, source file and line, function, message.
+// A record carries the time in UTC to the millisecond, level, process and thread id, source file and line, function,
+// message.
 //
-// Logging is synchronous: when a call returns, the record has reached the kernel, so that nothing logged is lost when the
-// process is killed the next moment. It never throws, and a full disk or an unwritable folder never holds it up: records then
-// go to the console, after one warning, and the file is tried again every few seconds. Archives are compressed in
-// a thread of their own. (A pipe on stderr that nobody empties does block, as it would any program.)
+// Logging is synchronous: when a call returns, the record has reached the kernel, so that nothing logged is lost when
+// the process is killed the next moment. It never throws, and a full disk or an unwritable folder never holds it up:
+// records then go to the console, after one warning, and the file is tried again every few seconds. Archives are
+// compressed in a thread of their own. (A pipe on stderr that nobody empties does block, as it would any program.)
 
 enum class LogLevel { Trace, Debug, Info, Warning, Error, Critical, Off };
 enum class LogFormat {
@@ -50,17 +51,19 @@ struct LogOptions {
     LogLevel fileLevel = LogLevel::Info; ///< records below don't go to the file
     LogFormat fileFormat = LogFormat::Text;
 
-    /// The file is set aside before it would grow beyond this; 0 for no limit. A record longer than that has a file to itself.
+    /// The file is set aside before it would grow beyond this; 0 for no limit. A record longer than that has a file to
+    /// itself.
     std::uint64_t maxFileBytes = 10 << 20;
     /// The file is also set aside when the first record of a new day, week or month comes.
     LogRotation rotation = LogRotation::Weekly;
-    /// What was set aside becomes "NAME.YYYYMMDD-HHMMSS-NNN.gz" beside the file; the oldest beyond this many are deleted.
+    /// What was set aside becomes "NAME.YYYYMMDD-HHMMSS-NNN.gz" beside the file; the oldest beyond this many are
+    /// deleted.
     std::size_t maxArchives = 10;
     /// How long a file that can't be written is left alone before it is tried again.
     double retrySeconds = 10.0;
 
-    /// Sees every record that passes either level, after console and file. Called in the thread that logs, one call at a time;
-    /// must not log. For tests that fail on an unexpected error, and for a log view.
+    /// Sees every record that passes either level, after console and file. Called in the thread that logs, one call at
+    /// a time; must not log. For tests that fail on an unexpected error, and for a log view.
     std::function<void(LogLevel, std::string_view message)> observer{};
 };
 
@@ -100,7 +103,8 @@ struct LogText {
     std::source_location where;
 };
 
-void log(LogLevel level, const std::source_location& where, fmt::string_view format, fmt::format_args arguments) noexcept;
+void log(LogLevel level, const std::source_location& where, fmt::string_view format,
+         fmt::format_args arguments) noexcept;
 
 } // namespace detail
 

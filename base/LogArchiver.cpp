@@ -106,7 +106,8 @@ void LogArchiver::archiveAll() const
     std::error_code ignored;
     const fs::path folder = m_log.has_parent_path() ? m_log.parent_path() : fs::path(".");
     std::vector<fs::path> archives;
-    for (auto entry = fs::directory_iterator(folder, ignored); entry != fs::directory_iterator(); entry.increment(ignored))
+    for (auto entry = fs::directory_iterator(folder, ignored); entry != fs::directory_iterator();
+         entry.increment(ignored))
         if (isArchive(entry->path().filename().string(), m_log.filename().string()))
             archives.push_back(entry->path());
     // The stamps sort by time. The oldest go first, and free the space that compressing needs.

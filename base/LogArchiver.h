@@ -8,8 +8,9 @@
 
 namespace btcai {
 
-/// Compresses the files a log set aside ("NAME.STAMP" to "NAME.STAMP.gz") and deletes the oldest beyond a number, in a thread
-/// of its own. What it can't compress, for want of space say, it leaves as it is and tries again the next time. Part of Log.
+/// Compresses the files a log set aside ("NAME.STAMP" to "NAME.STAMP.gz") and deletes the oldest beyond a number, in a
+/// thread of its own. What it can't compress, for want of space say, it leaves as it is and tries again the next time.
+/// Part of Log.
 class LogArchiver {
 public:
     /// Starts with what an earlier process left in the folder of `log`.

@@ -13,8 +13,8 @@ namespace btcai {
 /// How records look on the console and in the file. Part of Log; nothing else includes it.
 std::unique_ptr<spdlog::formatter> makeLogFormatter(LogFormat format);
 
-/// While it lives, records formatted in this thread carry the stack trace, or none if it is empty. spdlog's records have no
-/// room for one, and they are formatted in the thread that logs.
+/// While it lives, records formatted in this thread carry the stack trace, or none if it is empty. spdlog's records
+/// have no room for one, and they are formatted in the thread that logs.
 class AttachedStackTrace {
 public:
     explicit AttachedStackTrace(const StackTrace& stackTrace);

@@ -19,7 +19,8 @@ std::string readFile(const std::filesystem::path& path, std::size_t maxBytes)
         fail("cannot be opened for reading");
     std::string bytes;
     char buffer[1 << 16];
-    // Counted while reading rather than asked for: a pipe or a file of /proc has no size, and a growing file a false one.
+    // Counted while reading rather than asked for: a pipe or a file of /proc has no size, and a growing file a false
+    // one.
     while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, file.get())) {
         if (size > maxBytes - bytes.size())
             throw Error(ErrorKind::BadInput, "{}: more than the {} bytes allowed", path.string(), maxBytes);

@@ -11,9 +11,9 @@ namespace btcai {
 /// never changes a draw, so results do not depend on threads, and resuming needs only the counters that name the
 /// stream.
 ///
-/// Key: a 64-bit hash of seed, purpose and the upper half of the index. Counter: 32 bits of draw block, the step and the
-/// lower half of the index. So no two (index, step) of one seed and purpose share a stream, and those of different seeds or
-/// purposes do with a chance of 2^-64. A stream gives at most 2^34 32-bit draws, then repeats.
+/// Key: a 64-bit hash of seed, purpose and the upper half of the index. Counter: 32 bits of draw block, the step and
+/// the lower half of the index. So no two (index, step) of one seed and purpose share a stream, and those of different
+/// seeds or purposes do with a chance of 2^-64. A stream gives at most 2^34 32-bit draws, then repeats.
 ///
 /// A value type: a copy goes on from where the original stands. Not for several threads at once.
 class Rng {

@@ -45,8 +45,8 @@ std::int64_t logPeriod(LogRotation rotation, std::int64_t utcSeconds)
 
 RotatingFileSink::RotatingFileSink(const LogOptions& options, std::shared_ptr<const Clock> clock, Hooks hooks)
     : base_sink(makeLogFormatter(options.fileFormat)), m_path(options.file), m_maxBytes(options.maxFileBytes),
-      m_rotation(options.rotation), m_retrySeconds(options.retrySeconds), m_clock(std::move(clock)), m_hooks(std::move(hooks)),
-      m_format(options.fileFormat), m_archiver(options.file, options.maxArchives)
+      m_rotation(options.rotation), m_retrySeconds(options.retrySeconds), m_clock(std::move(clock)),
+      m_hooks(std::move(hooks)), m_format(options.fileFormat), m_archiver(options.file, options.maxArchives)
 {
     openFile(static_cast<std::int64_t>(m_clock->utcSeconds()));
 }

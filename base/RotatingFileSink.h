@@ -15,9 +15,9 @@
 
 namespace btcai {
 
-/// The log file: rotates by size and by day, week or month, hands what it set aside to a LogArchiver, and survives a file that
-/// can't be written: nothing throws, the records go to `Fallback` instead, and the file is opened anew after a while.
-/// Every record is one write(2), so it is whole in the kernel when the call returns. Part of Log.
+/// The log file: rotates by size and by day, week or month, hands what it set aside to a LogArchiver, and survives a
+/// file that can't be written: nothing throws, the records go to `Fallback` instead, and the file is opened anew after
+/// a while. Every record is one write(2), so it is whole in the kernel when the call returns. Part of Log.
 class RotatingFileSink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
     struct Hooks {

@@ -19,7 +19,8 @@ namespace {
 std::string demangled(const char* symbol)
 {
     int status = 0;
-    const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(symbol, nullptr, nullptr, &status), &std::free);
+    const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(symbol, nullptr, nullptr, &status),
+                                                           &std::free);
     return status == 0 && name ? name.get() : symbol;
 }
 
@@ -34,8 +35,8 @@ std::string describeFrame(const void* address)
     const std::string_view file = path.substr(path.rfind('/') + 1);
     if (!info.dli_sname)
         return fmt::format("+0x{:x} ({})", value - reinterpret_cast<std::uintptr_t>(info.dli_fbase), file);
-    return fmt::format("{}+0x{:x} ({})", demangled(info.dli_sname), value - reinterpret_cast<std::uintptr_t>(info.dli_saddr),
-                       file);
+    return fmt::format("{}+0x{:x} ({})", demangled(info.dli_sname),
+                       value - reinterpret_cast<std::uintptr_t>(info.dli_saddr), file);
 }
 
 } // namespace

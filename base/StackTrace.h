@@ -6,8 +6,8 @@
 
 namespace btcai {
 
-/// The calls that led to a point, innermost first. Taking one costs some microseconds and no memory; only describing it looks
-/// names up. A value type.
+/// The calls that led to a point, innermost first. Taking one costs some microseconds and no memory; only describing it
+/// looks names up. A value type.
 class StackTrace {
 public:
     static constexpr int maxFrames = 40;
@@ -17,8 +17,8 @@ public:
     static StackTrace here(int skip = 0) noexcept;
 
     bool isEmpty() const noexcept { return m_size == 0; }
-    /// One line a frame, "btcai::readBars(...)+0x2c (btcai)". A function whose name is not exported stays an offset in its
-    /// file, which addr2line resolves.
+    /// One line a frame, "btcai::readBars(...)+0x2c (btcai)". A function whose name is not exported stays an offset in
+    /// its file, which addr2line resolves.
     std::vector<std::string> describe() const;
 
 private:

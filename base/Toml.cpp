@@ -13,7 +13,8 @@ toml::table parseToml(std::string_view text, std::string_view sourceName, std::s
         return toml::parse(text, sourceName);
     } catch (const toml::parse_error& error) {
         const toml::source_position& at = error.source().begin;
-        throw Error(ErrorKind::BadInput, "{}: line {}, column {}: {}", sourceName, at.line, at.column, error.description());
+        throw Error(ErrorKind::BadInput, "{}: line {}, column {}: {}", sourceName, at.line, at.column,
+                    error.description());
     }
 }
 

@@ -15,7 +15,10 @@ namespace {
 constexpr std::size_t maxLength = 256;
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
-bool isIdentifierCharacter(char c) { return isDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-'; }
+bool isIdentifierCharacter(char c)
+{
+    return isDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+}
 bool isNumeric(std::string_view text) { return std::all_of(text.begin(), text.end(), isDigit); }
 
 [[noreturn]] void fail(std::string_view text, std::string_view why)

@@ -12,9 +12,9 @@
 
 #include "base/FileSystemOps.h"
 
-/// A file system in memory that knows what a crash may leave of it. POSIX promises little: what was written to a file and not
-/// synced may be there, lost, torn or zeroed, each write for itself and in any order; a name created, renamed or removed
-/// in a folder that was not synced since may or may not have changed, each change for itself. Syncing a file
+/// A file system in memory that knows what a crash may leave of it. POSIX promises little: what was written to a file
+/// and not synced may be there, lost, torn or zeroed, each write for itself and in any order; a name created, renamed
+/// or removed in a folder that was not synced since may or may not have changed, each change for itself. Syncing a file
 /// says nothing about its name. Real file systems keep more than that; code that is right here is right there.
 class CrashModel final : public btcai::FileSystemOps {
 public:
@@ -349,8 +349,8 @@ private:
         return all;
     }
 
-    static std::set<std::string> outcomesBelow(const Nodes& nodes, std::size_t index, const std::vector<std::string>& parts,
-                                               std::size_t depth)
+    static std::set<std::string> outcomesBelow(const Nodes& nodes, std::size_t index,
+                                               const std::vector<std::string>& parts, std::size_t depth)
     {
         if (depth == parts.size())
             return outcomes(nodes, index);

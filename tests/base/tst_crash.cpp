@@ -26,8 +26,8 @@
 namespace fs = std::filesystem;
 using namespace btcai;
 
-// The causes have external linkage and are never inlined, so that stack traces can name them; each is without a branch, since
-// GCC moves unlikely ones to a nameless place.
+// The causes have external linkage and are never inlined, so that stack traces can name them; each is without a branch,
+// since GCC moves unlikely ones to a nameless place.
 
 volatile int zero = 0;
 

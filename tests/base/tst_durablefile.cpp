@@ -83,7 +83,8 @@ std::vector<std::pair<std::string, Scenario>> scenarios()
     };
     const auto writeBytes = [](CrashModel& model) { writeFileDurably("/run/file", newText, model); };
     const auto writeByPath = [](CrashModel& model) {
-        writeFileDurablyBy("/run/file", [&](const fs::path& path) { writePlainly(model, path, newText); }, model);
+        writeFileDurablyBy(
+            "/run/file", [&](const fs::path& path) { writePlainly(model, path, newText); }, model);
     };
     return {
         {"first file", {makeRun, writeBytes, "/run/file", "-", newText}},
@@ -285,9 +286,9 @@ private slots:
         const fs::path path = m_folder / "file";
         writeFileDurably(path, oldText);
         QVERIFY_THROWS_EXCEPTION(std::domain_error, writeFileDurablyBy(path, [](const fs::path& temporary) {
-            std::ofstream(temporary) << newText;
-            throw std::domain_error("mid-way");
-        }));
+                                     std::ofstream(temporary) << newText;
+                                     throw std::domain_error("mid-way");
+                                 }));
         const std::string message = ioErrorOf([&] { writeFileDurablyBy(path, [](const fs::path&) {}); });
         QVERIFY2(message.find("No such file") != std::string::npos, message.c_str());
         QCOMPARE(contentOf(path), oldText);

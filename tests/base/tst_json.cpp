@@ -51,13 +51,15 @@ private slots:
     void malformedTextNamesSourceAndPlace_data()
     {
         QTest::addColumn<QString>("text");
-        for (const char* text : {"", "{", "[1,]", "{'a':1}", "01", "NaN", "{\"a\":1} x", "\"\xff\"", "\"\\ud800\"", "[1}", "nul"})
+        for (const char* text :
+             {"", "{", "[1,]", "{'a':1}", "01", "NaN", "{\"a\":1} x", "\"\xff\"", "\"\\ud800\"", "[1}", "nul"})
             QTest::newRow(*text ? text : "empty") << QString::fromLatin1(text);
     }
     void malformedTextNamesSourceAndPlace()
     {
         QFETCH(QString, text);
-        const std::string message = errorOf([&] { (void)parseJson(text.toLatin1().toStdString(), "line 3 of events.jsonl"); });
+        const std::string message =
+            errorOf([&] { (void)parseJson(text.toLatin1().toStdString(), "line 3 of events.jsonl"); });
         QVERIFY2(message.starts_with("bad-input: line 3 of events.jsonl: not JSON, at byte "), message.c_str());
     }
 
@@ -70,11 +72,14 @@ private slots:
     void depthIsCapped()
     {
         QCOMPARE(parseJson(nested(32), "test").size(), std::size_t{1});
-        QVERIFY(errorOf([] { (void)parseJson(nested(33), "test"); }).starts_with("bad-input: test: nested more than 32"));
+        QVERIFY(
+            errorOf([] { (void)parseJson(nested(33), "test"); }).starts_with("bad-input: test: nested more than 32"));
         // Enough to overflow the stack of a parser that descends.
-        QVERIFY(errorOf([] { (void)parseJson(std::string(1'000'000, '['), "test"); }).find("nested") != std::string::npos);
+        QVERIFY(errorOf([] { (void)parseJson(std::string(1'000'000, '['), "test"); }).find("nested") !=
+                std::string::npos);
         const std::string objects = R"({"a":{"a":{"a":1}}})";
-        QVERIFY(errorOf([&] { (void)parseJson(objects, "test", {.maxDepth = 2}); }).find("nested") != std::string::npos);
+        QVERIFY(errorOf([&] { (void)parseJson(objects, "test", {.maxDepth = 2}); }).find("nested") !=
+                std::string::npos);
         QCOMPARE(parseJson(objects, "test", {.maxDepth = 3}).size(), std::size_t{1});
     }
 
@@ -88,17 +93,25 @@ private slots:
     {
         const std::string text = "\"" + std::string(98, 'x') + "\"";
         QCOMPARE(parseJson(text, "test", {.maxBytes = 100}).get<std::string>().size(), std::size_t{98});
-        QVERIFY(errorOf([&] { (void)parseJson(text, "test", {.maxBytes = 99}); }).starts_with("bad-input: test: 100 bytes"));
+        QVERIFY(errorOf([&] {
+                    (void)parseJson(text, "test", {.maxBytes = 99});
+                }).starts_with("bad-input: test: 100 bytes"));
     }
 
     void filesAreReadAndTheirErrorsNameThem()
     {
         QCOMPARE(readJsonFile(file("good.json", "{\"a\": 1}")).at("a").get<int>(), 1);
-        QVERIFY(errorOf([&] { (void)readJsonFile(file("bad.json", "{")); }).find("bad.json: not JSON") != std::string::npos);
-        QVERIFY(errorOf([&] { (void)readJsonFile(file("big.json", std::string(200, ' ')), {.maxBytes = 199}); })
-                    .find("big.json: more than the 199 bytes") != std::string::npos);
-        QVERIFY(errorOf([&] { (void)readJsonFile("/dev/zero", {.maxBytes = 1 << 20}); }).starts_with("bad-input: /dev/zero"));
-        QVERIFY(errorOf([&] { (void)readJsonFile("/nonexistent.json"); }).starts_with("io: /nonexistent.json: cannot be opened"));
+        QVERIFY(errorOf([&] { (void)readJsonFile(file("bad.json", "{")); }).find("bad.json: not JSON") !=
+                std::string::npos);
+        QVERIFY(errorOf([&] {
+                    (void)readJsonFile(file("big.json", std::string(200, ' ')), {.maxBytes = 199});
+                }).find("big.json: more than the 199 bytes") != std::string::npos);
+        QVERIFY(errorOf([&] {
+                    (void)readJsonFile("/dev/zero", {.maxBytes = 1 << 20});
+                }).starts_with("bad-input: /dev/zero"));
+        QVERIFY(errorOf([&] {
+                    (void)readJsonFile("/nonexistent.json");
+                }).starts_with("io: /nonexistent.json: cannot be opened"));
         QVERIFY(errorOf([&] { (void)readJsonFile("/tmp"); }).starts_with("io: /tmp: cannot be read: Is a directory"));
     }
 
@@ -108,14 +121,17 @@ private slots:
         const std::string message = errorOf([] { (void)parseToml("[ppo]\nclip = = 2\n", "run.toml"); });
         QVERIFY2(message.starts_with("bad-input: run.toml: line 2, column 8: "), message.c_str());
         QVERIFY(errorOf([] { (void)parseToml("a = 1\na = 2\n", "run.toml"); }).find("line 2") != std::string::npos);
-        QVERIFY(errorOf([] { (void)parseToml("a = " + nested(5000), "run.toml"); }).starts_with("bad-input: run.toml: line 1"));
+        QVERIFY(errorOf([] {
+                    (void)parseToml("a = " + nested(5000), "run.toml");
+                }).starts_with("bad-input: run.toml: line 1"));
         QVERIFY(errorOf([] { (void)parseToml("a = 1", "run.toml", 4); }).starts_with("bad-input: run.toml: 5 bytes"));
     }
 
     void tomlFilesAreRead()
     {
         QCOMPARE(readTomlFile(file("run.toml", "a = 7"))["a"].value<int>().value_or(0), 7);
-        QVERIFY(errorOf([&] { (void)readTomlFile(file("bad.toml", "a")); }).find("bad.toml: line 1") != std::string::npos);
+        QVERIFY(errorOf([&] { (void)readTomlFile(file("bad.toml", "a")); }).find("bad.toml: line 1") !=
+                std::string::npos);
         QVERIFY(errorOf([] { (void)readTomlFile("/nonexistent.toml"); }).starts_with("io: /nonexistent.toml"));
     }
 };

@@ -155,7 +155,8 @@ private slots:
         QCOMPARE(record.at("file").get<std::string>(), std::string("tst_log.cpp"));
         QCOMPARE(record.at("line").get<int>(), line);
         QCOMPARE(record.at("function").get<std::string>(), std::string("TestLog::jsonLinesCarryThemToo"));
-        QCOMPARE(record.at("message").get<std::string>(), std::string("a \"quoted\" message\nof two lines, \xef\xbf\xbd no UTF-8"));
+        QCOMPARE(record.at("message").get<std::string>(),
+                 std::string("a \"quoted\" message\nof two lines, \xef\xbf\xbd no UTF-8"));
         QVERIFY(!record.contains("stack"));
     }
 
@@ -188,7 +189,9 @@ private slots:
     void withoutASessionWarningsGoToTheConsole()
     {
         const CapturedStderr console(m_folder / "stderr");
-        { const LogSession session(options(), m_clock); }
+        {
+            const LogSession session(options(), m_clock);
+        }
         logInfo("unseen");
         logWarning("seen");
         QCOMPARE(linesOf(console.text()).size(), std::size_t{1});
@@ -267,11 +270,16 @@ private slots:
         QTest::addColumn<int>("rotation");
         QTest::addColumn<QString>("last");
         QTest::addColumn<QString>("first");
-        QTest::newRow("day") << int(LogRotation::Daily) << "2024-01-09T23:59:59Z" << "2024-01-10T00:00:00Z";
-        QTest::newRow("week") << int(LogRotation::Weekly) << "2024-01-07T23:59:59Z" << "2024-01-08T00:00:00Z"; // a Monday
-        QTest::newRow("week over New Year") << int(LogRotation::Weekly) << "2025-01-05T23:59:59Z" << "2025-01-06T00:00:00Z";
-        QTest::newRow("month") << int(LogRotation::Monthly) << "2024-02-29T23:59:59Z" << "2024-03-01T00:00:00Z";
-        QTest::newRow("year") << int(LogRotation::Monthly) << "2023-12-31T23:59:59Z" << "2024-01-01T00:00:00Z";
+        QTest::newRow("day") << int(LogRotation::Daily) << "2024-01-09T23:59:59Z"
+                             << "2024-01-10T00:00:00Z";
+        QTest::newRow("week") << int(LogRotation::Weekly) << "2024-01-07T23:59:59Z"
+                              << "2024-01-08T00:00:00Z"; // a Monday
+        QTest::newRow("week over New Year") << int(LogRotation::Weekly) << "2025-01-05T23:59:59Z"
+                                            << "2025-01-06T00:00:00Z";
+        QTest::newRow("month") << int(LogRotation::Monthly) << "2024-02-29T23:59:59Z"
+                               << "2024-03-01T00:00:00Z";
+        QTest::newRow("year") << int(LogRotation::Monthly) << "2023-12-31T23:59:59Z"
+                              << "2024-01-01T00:00:00Z";
     }
     void periodsBeginWhereTheCalendarSays()
     {
@@ -281,7 +289,9 @@ private slots:
         const auto kind = static_cast<LogRotation>(rotation);
         const std::int64_t before = parseUtc(last.toStdString());
         const std::int64_t after = parseUtc(first.toStdString());
-        const std::int64_t length = kind == LogRotation::Daily ? 86'400 : kind == LogRotation::Weekly ? 7 * 86'400 : 28 * 86'400;
+        const std::int64_t length = kind == LogRotation::Daily    ? 86'400
+                                    : kind == LogRotation::Weekly ? 7 * 86'400
+                                                                  : 28 * 86'400;
         QCOMPARE(logPeriod(kind, after), logPeriod(kind, before) + 1);
         QCOMPARE(logPeriod(kind, after + length - 1), logPeriod(kind, after));
         QCOMPARE(logPeriod(LogRotation::Never, after), logPeriod(LogRotation::Never, before));
@@ -351,7 +361,8 @@ private slots:
         const auto lines = linesOf(contentOf(blocked.file));
         QCOMPARE(lines.size(), std::size_t{2});
         QVERIFY(lines[0].ends_with(": fourth"));
-        QVERIFY2(lines[1].find(": 3 records before this one could not be written here") != std::string::npos, lines[1].c_str());
+        QVERIFY2(lines[1].find(": 3 records before this one could not be written here") != std::string::npos,
+                 lines[1].c_str());
     }
 
     void aPipeThatNobodyReadsDoesNotBlock()
@@ -378,7 +389,8 @@ private slots:
         const Json record = parseJson(lines.at(0), "record");
         QCOMPARE(record.at("message").get<std::string>(), std::string("reading bars: value 7 is wrong"));
         QCOMPARE(record.at("level").get<std::string>(), std::string("error"));
-        QCOMPARE(record.at("function").get<std::string>(), std::string("TestLog::anExceptionCarriesTheStackOfItsThrow"));
+        QCOMPARE(record.at("function").get<std::string>(),
+                 std::string("TestLog::anExceptionCarriesTheStackOfItsThrow"));
         QVERIFY2(record.at("stack").dump().find("throwFromTheDeep(int)+0x") != std::string::npos, lines[0].c_str());
         QVERIFY(!parseJson(lines.at(1), "record").contains("stack"));
     }
@@ -398,7 +410,8 @@ private slots:
         const auto lines = linesOf(contentOf(m_file));
         QVERIFY(lines.at(0).ends_with(": importing: the file is unusable"));
         QCOMPARE(lines.at(1), std::string("    caused by: no such column"));
-        QVERIFY2(lines.at(2).starts_with("    #0 "), lines.at(2).c_str()); // from here, as the standard's own remember nothing
+        QVERIFY2(lines.at(2).starts_with("    #0 "),
+                 lines.at(2).c_str()); // from here, as the standard's own remember nothing
     }
 
     void threadsLoseNothing()
@@ -444,8 +457,8 @@ private slots:
 
     void levelsHaveNames()
     {
-        for (const LogLevel level : {LogLevel::Trace, LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error,
-                                     LogLevel::Critical, LogLevel::Off})
+        for (const LogLevel level : {LogLevel::Trace, LogLevel::Debug, LogLevel::Info, LogLevel::Warning,
+                                     LogLevel::Error, LogLevel::Critical, LogLevel::Off})
             QCOMPARE(parseLogLevel(logLevelName(level)), level);
         QCOMPARE(logLevelName(LogLevel::Warning), std::string_view("warning"));
         QVERIFY_THROWS_EXCEPTION(Error, (void)parseLogLevel("verbose"));
@@ -455,13 +468,20 @@ private slots:
     {
         QTest::addColumn<QString>("signature");
         QTest::addColumn<QString>("expected");
-        QTest::newRow("plain") << "int main(int, char**)" << "main";
-        QTest::newRow("method") << "virtual void btcai::Trainer::run(int) const" << "btcai::Trainer::run";
-        QTest::newRow("pointer") << "const char* btcai::name()" << "btcai::name";
-        QTest::newRow("template") << "std::map<int, std::vector<long int> > f(T) [with T = int]" << "f";
-        QTest::newRow("anonymous") << "void btcai::{anonymous}::g()" << "btcai::{anonymous}::g";
-        QTest::newRow("anonymous, clang") << "void btcai::(anonymous namespace)::g()" << "btcai::(anonymous namespace)::g";
-        QTest::newRow("no signature") << "" << "";
+        QTest::newRow("plain") << "int main(int, char**)"
+                               << "main";
+        QTest::newRow("method") << "virtual void btcai::Trainer::run(int) const"
+                                << "btcai::Trainer::run";
+        QTest::newRow("pointer") << "const char* btcai::name()"
+                                 << "btcai::name";
+        QTest::newRow("template") << "std::map<int, std::vector<long int> > f(T) [with T = int]"
+                                  << "f";
+        QTest::newRow("anonymous") << "void btcai::{anonymous}::g()"
+                                   << "btcai::{anonymous}::g";
+        QTest::newRow("anonymous, clang") << "void btcai::(anonymous namespace)::g()"
+                                          << "btcai::(anonymous namespace)::g";
+        QTest::newRow("no signature") << ""
+                                      << "";
     }
     void functionNamesAreShort()
     {

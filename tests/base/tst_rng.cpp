@@ -69,7 +69,10 @@ double kolmogorovSmirnov(std::vector<double> draws, Cdf cdf)
 /// under one key, and 128 equal bits do not happen by chance under two.
 class Collisions {
 public:
-    void add(std::uint64_t index, std::uint64_t step) { m_blocks.push_back(firstBlock(Rng(7, "collisions", index, step))); }
+    void add(std::uint64_t index, std::uint64_t step)
+    {
+        m_blocks.push_back(firstBlock(Rng(7, "collisions", index, step)));
+    }
     std::size_t count()
     {
         const std::size_t all = m_blocks.size();
@@ -122,10 +125,11 @@ private slots:
     void everyPartOfTheNameMatters()
     {
         const std::set<Words> blocks = {
-            firstBlock(Rng(1, "a", 0, 0)),  firstBlock(Rng(2, "a", 0, 0)),  firstBlock(Rng(1, "b", 0, 0)),
-            firstBlock(Rng(1, "", 0, 0)),   firstBlock(Rng(1, "aa", 0, 0)), firstBlock(Rng(1, "a", 1, 0)),
-            firstBlock(Rng(1, "a", 0, 1)),  firstBlock(Rng(1, "a", 1, 1)),  firstBlock(Rng(1, "a", 1ULL << 32, 0)),
-            firstBlock(Rng(1, "a", 0, 1ULL << 32)),
+            firstBlock(Rng(1, "a", 0, 0)),          firstBlock(Rng(2, "a", 0, 0)),
+            firstBlock(Rng(1, "b", 0, 0)),          firstBlock(Rng(1, "", 0, 0)),
+            firstBlock(Rng(1, "aa", 0, 0)),         firstBlock(Rng(1, "a", 1, 0)),
+            firstBlock(Rng(1, "a", 0, 1)),          firstBlock(Rng(1, "a", 1, 1)),
+            firstBlock(Rng(1, "a", 1ULL << 32, 0)), firstBlock(Rng(1, "a", 0, 1ULL << 32)),
         };
         QCOMPARE(blocks.size(), std::size_t{10});
     }
@@ -139,8 +143,9 @@ private slots:
         QCOMPARE(grid.count(), std::size_t{0});
 
         // Values at the edges of the words that a counter is put together from.
-        const std::vector<std::uint64_t> edges = {0, 1, 2, 0x7fffffff, 0x80000000, 0xffffffff, 1ULL << 32, (1ULL << 32) + 1,
-                                                  1ULL << 33, 1ULL << 63, ~0ULL - 1, ~0ULL};
+        const std::vector<std::uint64_t> edges = {0,          1,          2,          0x7fffffff,
+                                                  0x80000000, 0xffffffff, 1ULL << 32, (1ULL << 32) + 1,
+                                                  1ULL << 33, 1ULL << 63, ~0ULL - 1,  ~0ULL};
         Collisions corner;
         for (const auto index : edges)
             for (const auto step : edges)

@@ -34,7 +34,8 @@ const std::vector<Room>& rooms()
          .mayUseTorch = true},
         // Neither models nor the rest of agent/, so that the window never links libtorch.
         {.folder = "app/gui",
-         .mayInclude = {"base", "data", "env", "agent/config", "agent/protocol", "data/remote", "update/core", "update/net"},
+         .mayInclude = {"base", "data", "env", "agent/config", "agent/protocol", "data/remote", "update/core",
+                        "update/net"},
          .mayUseQt = true},
     };
     return table;
@@ -63,8 +64,9 @@ const Room* roomOf(std::string_view path)
 bool isOurs(std::string_view path)
 {
     const std::string_view top = path.substr(0, path.find('/'));
-    return std::any_of(rooms().begin(), rooms().end(),
-                       [&](const Room& room) { return std::string_view(room.folder).substr(0, room.folder.find('/')) == top; });
+    return std::any_of(rooms().begin(), rooms().end(), [&](const Room& room) {
+        return std::string_view(room.folder).substr(0, room.folder.find('/')) == top;
+    });
 }
 
 /// Qt's own headers are <QString>, <QtCore/QString> or <qstring.h>, and QCustomPlot is Qt through and through.
@@ -86,7 +88,8 @@ bool isTorch(const std::string& name)
 }
 
 /// Why a file of `room` at `path` must not include `name`, or "".
-std::string objection(const Room& room, const fs::path& path, const std::string& name, bool isQuoted, const fs::path& source)
+std::string objection(const Room& room, const fs::path& path, const std::string& name, bool isQuoted,
+                      const fs::path& source)
 {
     std::string target = fs::path(name).lexically_normal().generic_string();
     if (isQuoted && fs::exists(source / path.parent_path() / name))
@@ -100,7 +103,8 @@ std::string objection(const Room& room, const fs::path& path, const std::string&
         if (!other)
             return "is in no room";
         const auto& allowed = room.mayInclude;
-        const bool isAllowed = other == &room || std::find(allowed.begin(), allowed.end(), other->folder) != allowed.end();
+        const bool isAllowed =
+            other == &room || std::find(allowed.begin(), allowed.end(), other->folder) != allowed.end();
         return isAllowed ? "" : room.folder + " may not include " + other->folder;
     }
     if (!room.mayUseQt && isQt(target))

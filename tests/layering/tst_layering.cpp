@@ -39,7 +39,8 @@ private slots:
         QVERIFY2(report.violations.empty(), all.c_str());
         // That nothing was found must not come from looking at nothing.
         QVERIFY(report.files > 100);
-        for (const char* room : {"agent", "agent/config", "agent/protocol", "app/cli", "app/gui", "base", "data", "env", "models"})
+        for (const char* room :
+             {"agent", "agent/config", "agent/protocol", "app/cli", "app/gui", "base", "data", "env", "models"})
             QVERIFY2(std::binary_search(report.roomsSeen.begin(), report.roomsSeen.end(), room), room);
     }
 
@@ -102,7 +103,8 @@ private slots:
     {
         QFETCH(QString, path);
         QFETCH(QString, include);
-        const Report report = reportOn(path.toStdString(), "#pragma once\n" + include.toStdString() + "\n#include <string>\n");
+        const Report report =
+            reportOn(path.toStdString(), "#pragma once\n" + include.toStdString() + "\n#include <string>\n");
         QCOMPARE(report.files, std::size_t{1});
         QCOMPARE(report.violations.size(), std::size_t{1});
         QVERIFY(report.violations[0].starts_with(path.toStdString() + ":"));
