@@ -69,6 +69,9 @@ int statusOfChild(const std::function<void()>& body)
         // Qt Test and the sanitizers have handlers of their own.
         for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGPIPE})
             std::signal(signal, SIG_DFL);
+        stack_t noAlternate{};
+        noAlternate.ss_flags = SS_DISABLE; // Qt Test has one of its own
+        ::sigaltstack(&noAlternate, nullptr);
         const rlimit noCore{0, 0};
         ::setrlimit(RLIMIT_CORE, &noCore);
         const int nowhere = ::open("/dev/null", O_WRONLY);

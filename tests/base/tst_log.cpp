@@ -374,6 +374,24 @@ private slots:
         QVERIFY(console.text().find("goes on") != std::string::npos);
     }
 
+    void aDeviceOrPipeIsNeverRenamed()
+    {
+        QCOMPARE(::mkfifo(m_file.c_str(), 0600), 0);
+        const int reader = ::open(m_file.c_str(), O_RDONLY | O_NONBLOCK);
+        LogOptions small = options();
+        small.maxFileBytes = 10;
+        LogSession session(small, m_clock);
+        logInfo("first");
+        logInfo("second");
+        session.waitForArchives();
+        QVERIFY(fs::is_fifo(m_file));
+        QVERIFY(archives().empty());
+        std::string text(4096, '\0');
+        text.resize(static_cast<std::size_t>(::read(reader, text.data(), text.size())));
+        ::close(reader);
+        QCOMPARE(linesOf(text).size(), std::size_t{2});
+    }
+
     void anExceptionCarriesTheStackOfItsThrow()
     {
         LogOptions json = options();
