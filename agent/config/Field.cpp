@@ -129,6 +129,9 @@ const std::array kFields{
           "An update stops when the policy has moved this far; 0 for no limit.", BTCAI_AT(ppo.targetKl)},
     Field{"ppo.max_grad_norm", "", "Gradient norm", "", 1e-6, 1e6, {}, true, true,
           "Gradients are scaled down to this norm.", BTCAI_AT(ppo.maxGradNorm)},
+    Field{"ppo.group_baseline", "", "Group baseline", "", 0, 0, {}, false, true,
+          "Compares each account with those at the same bar and target, which takes the market's luck out of the advantage.",
+          BTCAI_AT(ppo.groupBaseline)},
     Field{"ppo.normalize_advantages", "", "Normalise advantages", "", 0, 0, {}, false, true,
           "Zero mean and unit deviation within a minibatch.", BTCAI_AT(ppo.normalizeAdvantages)},
 

@@ -74,6 +74,7 @@ struct RunConfig {
         double forecastCoefficient = 0.1;
         double targetKl = 0.03;
         double maxGradNorm = 0.5;
+        bool groupBaseline = true;
         bool normalizeAdvantages = true;
     } ppo;
 

@@ -10,6 +10,7 @@
 #include "agent/evaluation/Evaluator.h"
 #include "agent/ppo/Checkpoint.h"
 #include "agent/ppo/Collector.h"
+#include "agent/ppo/GroupBaseline.h"
 #include "agent/ppo/PpoUpdater.h"
 #include "base/BuildInfo.h"
 #include "base/Error.h"
@@ -280,6 +281,8 @@ void Trainer::Session::iterate()
 
     collector->collect(progress.iteration, *buffer, pollNow);
     buffer->estimateAdvantages(config.ppo.gamma, config.ppo.gaeLambda);
+    if (config.ppo.groupBaseline)
+        subtractGroupMeans(*buffer);
     const double rolloutSeconds = secondsSince(began) - pausedSeconds;
     const UpdateSchedule now = schedule();
     const UpdateStatistics update = updater->update(*buffer, config.ppo, now, progress.iteration, 0, pollNow);

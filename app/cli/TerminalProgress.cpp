@@ -68,7 +68,7 @@ void TerminalProgress::show(const protocol::Metrics& m)
     if (!m_terminal && m.elapsedSeconds - m_lastShown < 10.0 && m.step < m.totalSteps)
         return;
     m_lastShown = m.elapsedSeconds;
-    const double share = 100.0 * static_cast<double>(m.step) / static_cast<double>(m.totalSteps);
+    const double share = std::min(100.0, 100.0 * static_cast<double>(m.step) / static_cast<double>(m.totalSteps));
     const std::string text
         = fmt::format("{:5.1f} %  step {}  {:.0f} steps/s  entropy {:.3f}  KL {:.4f}  exposure {:.0f} %  {} left {}", share, m.step,
                       valueOf(m, "account_steps_per_s"), valueOf(m, "entropy"), valueOf(m, "approx_kl"),

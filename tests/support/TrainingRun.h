@@ -1,0 +1,71 @@
+#pragma once
+
+#include <filesystem>
+#include <mutex>
+#include <vector>
+
+#include <QTemporaryDir>
+
+#include "agent/ppo/Trainer.h"
+#include "data/dataset/SyntheticMarket.h"
+
+namespace btcai::test {
+
+/// Keeps what a run tells.
+class CollectingSink final : public EventSink {
+public:
+    void send(const protocol::Event& event) override
+    {
+        const std::lock_guard lock(m_mutex);
+        m_events.push_back(event);
+    }
+    std::vector<protocol::Event> events() const
+    {
+        const std::lock_guard lock(m_mutex);
+        return m_events;
+    }
+    template <typename T> std::vector<T> all() const
+    {
+        std::vector<T> found;
+        for (const protocol::Event& event : events())
+            if (const T* one = std::get_if<T>(&event))
+                found.push_back(*one);
+        return found;
+    }
+
+private:
+    mutable std::mutex m_mutex;
+    std::vector<protocol::Event> m_events;
+};
+
+/// A configuration whose iterations take milliseconds: for tests of the machinery.
+inline RunConfig tinyConfig()
+{
+    RunConfig config = defaultConfig(Bucket::Scalping);
+    config.threads = 1;
+    config.model.lookbackBars = 16;
+    config.model.patchBars = 4;
+    config.model.width = 16;
+    config.model.heads = 2;
+    config.model.layers = 1;
+    config.model.headWidth = 8;
+    config.model.horizons = "1,4";
+    config.train.stretches = 2;
+    config.train.accounts = 2;
+    config.train.rolloutBars = 16;
+    config.account.episodeBars = 64;
+    config.ppo.stretchesPerMinibatch = 1;
+    config.ppo.epochs = 2;
+    config.train.steps = 64 * 10;
+    config.train.checkpointEvery = 2;
+    config.train.evaluateEvery = 4;
+    config.evaluation.sampledAccounts = 2;
+    return config;
+}
+
+inline BarSeries tinySeries()
+{
+    return makeSyntheticMarket({.bars = 2600, .seed = 5}).series;
+}
+
+} // namespace btcai::test
