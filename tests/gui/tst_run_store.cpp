@@ -14,7 +14,7 @@ Metrics metricsAt(std::int64_t step, double loss)
 {
     Metrics m;
     m.step = step;
-    m.totalSteps = 1'000;
+    m.totalSteps = 1000;
     m.values = {{"policy_loss", loss}};
     return m;
 }
@@ -37,7 +37,7 @@ private slots:
         for (const Event& event : test::recordedEvents())
             store.apply(event);
         QCOMPARE(store.series("policy_loss")->size(), std::size_t{60});
-        QCOMPARE(store.series("policy_loss")->x().front(), 32'768.0);
+        QCOMPARE(store.series("policy_loss")->x().front(), 32768.0);
         QCOMPARE(store.series("validation/agent (sampled)")->size(), std::size_t{6});
         QCOMPARE(store.series("validation/agent (sampled)/error")->last(), 0.011);
         QVERIFY(!store.series("validation/buy and hold/error")); // one account has no standard error
@@ -47,7 +47,7 @@ private slots:
         QVERIFY(store.evaluation("test"));
         QVERIFY(!store.evaluation("train"));
         QCOMPARE(store.state(), WorkerState::Finished);
-        QCOMPARE(store.info()->parameters, 612'345);
+        QCOMPARE(store.info()->parameters, 612345);
         QCOMPARE(store.lastCheckpoint()->best, true);
     }
 
@@ -87,7 +87,7 @@ private slots:
     void memoryIsBounded()
     {
         RunStore store;
-        for (int i = 0; i < 20'000; ++i) {
+        for (int i = 0; i < 20000; ++i) {
             store.apply(tradeAt(i));
             store.apply(Notice{"info", "x", "y"});
             Metrics m = metricsAt(i, 1.0);
@@ -95,7 +95,7 @@ private slots:
             store.apply(m);
         }
         QCOMPARE(store.trades().size(), RunStore::kMaxTrades);
-        QCOMPARE(store.trades().back().number, std::uint64_t{19'999});
+        QCOMPARE(store.trades().back().number, std::uint64_t{19999});
         QCOMPARE(store.notices().size(), RunStore::kMaxNotices);
         QVERIFY(store.series("invented_5"));
         QVERIFY(!store.series("invented_5000"));

@@ -12,14 +12,14 @@ private slots:
     void thinningKeepsASpikeAndTheEnds()
     {
         Series series(Series::Thinning::MinMax, 64);
-        for (int i = 0; i < 10'000; ++i)
-            series.append(i, i == 3'333 ? 1e6 : i == 5'001 ? -1e6 : 0.0);
+        for (int i = 0; i < 10000; ++i)
+            series.append(i, i == 3333 ? 1e6 : i == 5001 ? -1e6 : 0.0);
         QVERIFY(series.size() < 64);
         QVERIFY(series.size() >= 32);
         QCOMPARE(*std::ranges::max_element(series.y()), 1e6);
         QCOMPARE(*std::ranges::min_element(series.y()), -1e6);
         QVERIFY(std::ranges::is_sorted(series.x()));
-        QCOMPARE(series.x().back(), 9'999.0);
+        QCOMPARE(series.x().back(), 9999.0);
     }
 
     void thinningTellsThatOldPointsChanged()
@@ -36,7 +36,7 @@ private slots:
     void meansOfSharesStillSumToOne()
     {
         Series a(Series::Thinning::Mean, 16), b(Series::Thinning::Mean, 16);
-        for (int i = 0; i < 1'000; ++i) {
+        for (int i = 0; i < 1000; ++i) {
             a.append(i, 0.1 * (i % 10));
             b.append(i, 1.0 - 0.1 * (i % 10));
         }

@@ -70,6 +70,8 @@ EquityPanel::EquityPanel(std::shared_ptr<const RunSelection> selection, const Ch
     m_table = new QTableView(this);
     m_table->setObjectName(QStringLiteral("evaluationTable"));
     m_table->setModel(m_model);
+    m_table->setFont(denseFont(font()));
+    m_table->horizontalHeader()->setFont(m_table->font());
     m_table->verticalHeader()->hide();
     m_table->setSelectionMode(QAbstractItemView::NoSelection);
     m_table->setFocusPolicy(Qt::NoFocus);
@@ -86,7 +88,7 @@ EquityPanel::EquityPanel(std::shared_ptr<const RunSelection> selection, const Ch
     layout->addLayout(top);
     layout->addWidget(m_chart, 1);
     layout->addWidget(m_table);
-    m_table->setFixedHeight(5 * (fontMetrics().height() + 10) + 12);
+    m_table->setFixedHeight(6 * (fontMetrics().height() + 10) + 8);
 
     connect(m_part, &QComboBox::currentIndexChanged, this, [this, &timer = context.timer] {
         ++m_partEpoch;

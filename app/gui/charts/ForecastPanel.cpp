@@ -36,7 +36,7 @@ ChartOptions forecastOptions()
 
 QString horizonText(std::int64_t bars)
 {
-    return ForecastPanel::tr("%1 bars ahead (%2)").arg(bars).arg(formatDuration(300.0 * static_cast<double>(bars)));
+    return bars == 1 ? ForecastPanel::tr("1 bar ahead") : ForecastPanel::tr("%1 bars ahead").arg(bars);
 }
 
 QString qualityText(const ForecastQuality& q, std::int64_t step)
@@ -77,7 +77,7 @@ ForecastPanel::ForecastPanel(std::shared_ptr<const RunSelection> selection, cons
     setObjectName(QStringLiteral("forecastPanel"));
     m_horizon = new QComboBox(this);
     m_horizon->setObjectName(QStringLiteral("horizonSelector"));
-    m_horizon->setMinimumContentsLength(24);
+    m_horizon->setMinimumContentsLength(16);
     m_horizon->setEnabled(false);
     m_quality = new QLabel(this);
     m_quality->setObjectName(QStringLiteral("forecastQuality"));

@@ -213,6 +213,10 @@ bool TimeSeriesChart::refresh()
                                         ? QCPScatterStyle(QCPScatterStyle::ssDisc, 4)
                                         : QCPScatterStyle());
     m_emptyLabel->setVisible(isEmpty());
+    for (QCPAxis* axis : {m_plot->xAxis, m_plot->yAxis}) { // no scale where there is nothing to measure
+        axis->setVisible(!isEmpty());
+        axis->grid()->setVisible(!isEmpty());
+    }
     applyFit();
     updateLegend(m_hoverX);
     if (m_plot->bufferDevicePixelRatio() != devicePixelRatioF())
@@ -264,7 +268,7 @@ void TimeSeriesChart::fitX()
 void TimeSeriesChart::fitY()
 {
     if (m_options.stacked) {
-        m_plot->yAxis->setRange(0.0, 1.0);
+        m_plot->yAxis->setRange(0.0, 1.0 + 1e-9); // so that 100 % is marked
         return;
     }
     bool any = false;

@@ -36,7 +36,7 @@ void TimeSeriesChart::buildPlot()
     m_plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     m_plot->axisRect()->setRangeZoom(Qt::Horizontal);
     m_plot->axisRect()->setAutoMargins(QCP::msAll);
-    m_plot->axisRect()->setMinimumMargins(QMargins(6, 4, 12, 2));
+    m_plot->axisRect()->setMinimumMargins(QMargins(6, 8, 16, 2)); // room for half a label at the ends of the axes
     m_plot->setNoAntialiasingOnDrag(true);
     m_plot->setMinimumSize(80, 60);
     if (m_options.x == ChartOptions::XAxis::Utc)
@@ -182,8 +182,10 @@ void TimeSeriesChart::updateLegend(std::optional<double> x)
         if (pointCount(i) == 0)
             continue;
         const auto value = valueAt(i, x.value_or(far));
-        entries.push_back({line.name, value ? formatValue(*value, m_options.quantity) : QStringLiteral("—"),
-                           m_context.theme.series(line.role), line.style != Qt::SolidLine, line.shown});
+        QString text = value ? formatValue(*value, m_options.quantity) : QStringLiteral("—");
+        if (m_options.compact && text.endsWith(QLatin1String(" %")))
+            text.chop(2); // the title names the unit
+        entries.push_back({line.name, text, m_context.theme.series(line.role), line.style != Qt::SolidLine, line.shown});
     }
     m_legend->setEntries(std::move(entries));
     m_legend->setPosition(isEmpty() ? QString() : positionText(x));

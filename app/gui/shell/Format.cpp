@@ -73,11 +73,16 @@ QString scaled(double value)
     return number(shown, decimals) + QLatin1String(scale.suffix);
 }
 
+/// As few as write the step exactly: 2 for 0.25, 1 for 0.5.
 int decimalsFor(double step)
 {
-    if (!(step > 0.0) || step >= 1.0)
+    if (!(step > 0.0))
         return 0;
-    return std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 8);
+    double scaledStep = step;
+    for (int decimals = 0; decimals < 8; ++decimals, scaledStep *= 10.0)
+        if (scaledStep > 0.999 && std::abs(scaledStep - std::round(scaledStep)) < 1e-6 * scaledStep)
+            return decimals;
+    return 8;
 }
 
 } // namespace
@@ -148,13 +153,16 @@ QString formatDuration(double seconds)
     const auto padded = [](std::int64_t value, const char* unit) {
         return QStringLiteral("%1 %2").arg(value, 2, 10, QLatin1Char('0')).arg(QLatin1String(unit));
     };
+    const auto both = [](const QString& first, std::int64_t rest, const QString& second) {
+        return rest == 0 ? first : first + u' ' + second;
+    };
     if (whole < 60)
         return part(whole, "s");
     if (whole < 3600)
-        return part(whole / 60, "min ") + padded(whole % 60, "s");
+        return both(part(whole / 60, "min"), whole % 60, padded(whole % 60, "s"));
     if (whole < 86'400)
-        return part(whole / 3600, "h ") + padded(whole / 60 % 60, "min");
-    return part(whole / 86'400, "d ") + part(whole / 3600 % 24, "h");
+        return both(part(whole / 3600, "h"), whole / 60 % 60, padded(whole / 60 % 60, "min"));
+    return both(part(whole / 86'400, "d"), whole / 3600 % 24, part(whole / 3600 % 24, "h"));
 }
 
 QString formatUtc(std::int64_t seconds)

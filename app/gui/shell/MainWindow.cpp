@@ -7,6 +7,7 @@
 #include <QLabel>
 #include <QMenuBar>
 #include <QSettings>
+#include <QTabBar>
 #include <QTabWidget>
 #include <QUrl>
 
@@ -36,6 +37,7 @@ MainWindow::MainWindow(WindowContext context)
     m_tabs = new QTabWidget(this);
     m_tabs->setObjectName(QStringLiteral("mainTabs"));
     m_tabs->setDocumentMode(true);
+    m_tabs->tabBar()->setDrawBase(false);
     m_training = new TrainingTab(*m_registry, {m_context.theme, *m_timer, m_context.dialogs}, m_tabs);
     m_tabs->addTab(m_training, tr("Training"));
     m_summary = new QLabel(m_tabs);

@@ -135,6 +135,13 @@ QString Theme::styleSheet() const
     return sheet;
 }
 
+QFont denseFont(QFont font)
+{
+    constexpr double kDense = 0.9;
+    font.setPointSizeF(kDense * font.pointSizeF());
+    return font;
+}
+
 QString themeName(ThemeChoice choice)
 {
     switch (choice) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <QColor>
+#include <QFont>
 #include <QObject>
 #include <QString>
 
@@ -44,6 +45,9 @@ private:
     bool m_dark = false;
     bool m_systemDark = false;
 };
+
+/// A little smaller, for tables of many columns.
+QFont denseFont(QFont font);
 
 QString themeName(ThemeChoice choice);
 ThemeChoice themeFromName(const QString& name);

@@ -34,13 +34,13 @@ const ColumnSpec kColumns[] = {
     {"Return", "Total return of the part, all costs paid", returnText},
     {"Sharpe", "Mean over deviation of the returns, a year's worth", [](const Row& r) { return ratio(r.sharpe); }},
     {"Sortino", "As Sharpe, over the deviation of losses only", [](const Row& r) { return ratio(r.sortino); }},
-    {"Max drawdown", "Largest fall from a peak of equity", [](const Row& r) { return formatValue(r.maxDrawdown, Quantity::Share); }},
+    {"Draw-\ndown", "Largest fall from a peak of equity", [](const Row& r) { return formatValue(r.maxDrawdown, Quantity::Share); }},
     {"Calmar", "Yearly return over the largest drawdown", [](const Row& r) { return ratio(r.calmar); }},
-    {"Profit factor", "Sum of gains over sum of losses of the trades", [](const Row& r) { return ifTraded(r, ratio(r.profitFactor)); }},
-    {"Win rate", "Share of trades that earned after costs", [](const Row& r) { return ifTraded(r, formatValue(r.winRate, Quantity::Share)); }},
+    {"Profit\nfactor", "Sum of gains over sum of losses of the trades", [](const Row& r) { return ifTraded(r, ratio(r.profitFactor)); }},
+    {"Win\nrate", "Share of trades that earned after costs", [](const Row& r) { return ifTraded(r, formatValue(r.winRate, Quantity::Share)); }},
     {"Trades", "Positions closed", [](const Row& r) { return formatCount(static_cast<double>(r.trades)); }},
-    {"Turnover", "Value traded over equity", [](const Row& r) { return ratio(r.turnover); }},
-    {"Exposure", "Share of bars with a position", [](const Row& r) { return formatValue(r.exposure, Quantity::Share); }},
+    {"Turn-\nover", "Value traded over equity", [](const Row& r) { return ratio(r.turnover); }},
+    {"Expo-\nsure", "Share of bars with a position", [](const Row& r) { return formatValue(r.exposure, Quantity::Share); }},
     {"Costs", "Fees, spread and impact as a share of the initial equity", [](const Row& r) { return formatValue(r.costShare, Quantity::Share); }},
 };
 

@@ -5,6 +5,7 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QGridLayout>
+#include <QHBoxLayout>
 #include <QLabel>
 #include <QLineEdit>
 #include <QSignalBlocker>
@@ -27,6 +28,13 @@ protected:
     void wheelEvent(QWheelEvent* event) override { event->ignore(); }
 };
 
+bool isNumber(const Field& field)
+{
+    RunConfig probe;
+    const FieldPointer pointer = field.locate(probe);
+    return std::holds_alternative<std::int64_t*>(pointer) || std::holds_alternative<double*>(pointer);
+}
+
 } // namespace
 
 FieldEditor::FieldEditor(const Field& field, QGridLayout& grid, int row, std::function<QString()> browse)
@@ -35,6 +43,7 @@ FieldEditor::FieldEditor(const Field& field, QGridLayout& grid, int row, std::fu
     QWidget* const parent = grid.parentWidget();
     m_label = new QLabel(toQString(field.label), parent);
     m_label->setToolTip(toolTip());
+    m_label->setWordWrap(true);
     m_editor = makeEditor(parent);
     m_editor->setObjectName(toQString(field.key));
     m_editor->setToolTip(toolTip());
@@ -46,7 +55,8 @@ FieldEditor::FieldEditor(const Field& field, QGridLayout& grid, int row, std::fu
     m_error->hide();
 
     grid.addWidget(m_label, row, 0);
-    grid.addWidget(m_editor, row, 1);
+    const bool wide = !browse && field.unit.empty() && !isNumber(field);
+    grid.addWidget(m_editor, row, 1, 1, wide ? 2 : 1);
     if (browse) {
         addBrowse(grid, row, std::move(browse));
     } else if (!field.unit.empty()) {
@@ -65,7 +75,12 @@ void FieldEditor::addBrowse(QGridLayout& grid, int row, std::function<QString()>
     button->setText(QStringLiteral("…"));
     button->setToolTip(tr("Choose a file"));
     m_side = button;
-    grid.addWidget(button, row, 2);
+    auto* const both = new QHBoxLayout;
+    both->setSpacing(4);
+    grid.removeWidget(m_editor);
+    both->addWidget(m_editor, 1);
+    both->addWidget(button);
+    grid.addLayout(both, row, 1, 1, 2);
     connect(button, &QToolButton::clicked, this, [this, browse = std::move(browse)] {
         const QString chosen = browse();
         if (chosen.isEmpty())
@@ -92,7 +107,7 @@ QWidget* FieldEditor::makeEditor(QWidget* parent)
         return m_combo;
     }
     m_line = new QLineEdit(parent);
-    m_line->setMinimumWidth(80);
+    m_line->setMinimumWidth(64);
     connect(m_line, &QLineEdit::textEdited, this, &FieldEditor::edited);
     return m_line;
 }
@@ -125,7 +140,7 @@ void FieldEditor::setText(const QString& text)
         m_combo->setCurrentText(text);
     else if (m_line->text().trimmed() != text) {
         m_line->setText(text);
-        m_line->setCursorPosition(0);
+        m_line->setCursorPosition(static_cast<int>(text.size())); // of a path the end tells most
     }
 }
 

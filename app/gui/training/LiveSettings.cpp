@@ -43,6 +43,7 @@ QWidget* LiveSettings::buildLivePart()
     outer->setContentsMargins(10, 8, 10, 8);
     auto* const title = new QLabel(tr("May be changed now; takes effect with the next iteration"), card);
     title->setProperty("sectionTitle", true);
+    title->setIndent(0);
     outer->addWidget(title, 0, 0, 1, 3);
     constexpr int kColumns = 3;
     std::vector<QGridLayout*> grids;

@@ -30,6 +30,10 @@ QString sectionTitle(const QString& key)
 {
     if (key.isEmpty())
         return RunForm::tr("Market and machine");
+    if (key == QLatin1String("train"))
+        return RunForm::tr("Training");
+    if (key == QLatin1String("split"))
+        return RunForm::tr("Data split");
     if (key.size() <= 3) // an abbreviation, such as PPO
         return key.toUpper();
     return key.left(1).toUpper() + key.mid(1);
@@ -135,7 +139,10 @@ QWidget* RunForm::buildSection(const QString& key, const std::vector<const Field
     grid->setVerticalSpacing(4);
     grid->setHorizontalSpacing(8);
     grid->setColumnStretch(1, 1);
+    grid->setColumnMinimumWidth(0, fontMetrics().horizontalAdvance(tr("Accounts per stretch")) + 8);
+    grid->setColumnMinimumWidth(2, fontMetrics().horizontalAdvance(tr("iterations")));
     auto* const title = new QLabel(sectionTitle(key), card);
+    title->setIndent(0);
     title->setProperty("sectionTitle", true);
     grid->addWidget(title, 0, 0, 1, 2);
 

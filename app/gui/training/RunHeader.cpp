@@ -42,6 +42,9 @@ RunHeader::RunHeader(RunRegistry& registry, std::shared_ptr<const RunSelection> 
     m_name->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_status = new QLabel(this);
     m_status->setObjectName(QStringLiteral("selectedRunStatus"));
+    QFont bold = font();
+    bold.setBold(true);
+    m_status->setFont(bold);
     m_detail = new QLabel(this);
     m_detail->setObjectName(QStringLiteral("selectedRunDetail"));
     m_detail->setProperty("muted", true);
@@ -138,7 +141,7 @@ void RunHeader::update()
     m_checkpoint->setEnabled(live && m_run->canCheckpoint());
     m_stop->setVisible(live);
     m_stop->setEnabled(live && m_run->canStop());
-    m_fromDisk->setVisible(m_run && !live);
+    m_fromDisk->setVisible(m_run && !live && m_run->status() != RunStatus::Finished);
     m_fromDisk->setEnabled(m_run && m_run->canResumeFromDisk());
     m_progress->setVisible(m_run != nullptr);
     m_name->setText(m_run ? m_run->summary().name : tr("No run selected"));
@@ -148,7 +151,9 @@ void RunHeader::update()
     m_detail->setText(m_run ? detailText() : tr("Press Start to train an agent, or select a run of the list."));
     if (!m_run)
         return;
-    m_status->setStyleSheet(QStringLiteral("font-weight: bold; color: %1").arg(m_theme.statusColor(m_run->status()).name()));
+    QPalette colors = m_status->palette();
+    colors.setColor(QPalette::WindowText, m_theme.statusColor(m_run->status()));
+    m_status->setPalette(colors);
     m_progress->setValue(static_cast<int>(kProgressSteps * std::max(0.0, m_run->progress())));
 }
 
@@ -170,7 +175,7 @@ QString RunHeader::detailText() const
     if (m_run->remainingSeconds() >= 0)
         parts << tr("%1 left").arg(formatDuration(m_run->remainingSeconds()));
     if (const auto speed = m_run->stepsPerSecond())
-        parts << tr("%1 steps").arg(formatValue(*speed, Quantity::Rate));
+        parts << tr("%1 steps/s").arg(formatValue(*speed, Quantity::Rate).chopped(2));
     if (store && store->info())
         parts << tr("%1 parameters").arg(formatCount(double(store->info()->parameters)));
     if (store && store->hello())

@@ -16,6 +16,13 @@ QString orDash(const std::optional<double>& value, Quantity quantity)
     return value ? formatValue(*value, quantity) : QStringLiteral("—");
 }
 
+QString dayAndTime(const QDateTime& when, const QDateTime& now)
+{
+    if (!when.isValid())
+        return QStringLiteral("—");
+    return when.toString(when.date().year() == now.date().year() ? QStringLiteral("MM-dd HH:mm") : QStringLiteral("yyyy-MM-dd"));
+}
+
 bool isNumber(int column) { return column >= RunModel::Step && column <= RunModel::BuyAndHold; }
 
 } // namespace
@@ -50,8 +57,7 @@ QString RunModel::text(const Run& run, int column) const
     case Speed: return orDash(run.stepsPerSecond(), Quantity::Rate);
     case Validation: return orDash(summary.validationReturn, Quantity::Return);
     case BuyAndHold: return orDash(summary.buyAndHoldReturn, Quantity::Return);
-    case Changed: return run.isLive() ? tr("now") : summary.changed.isValid() ? summary.changed.toString(QStringLiteral("yyyy-MM-dd HH:mm"))
-                                                                              : QStringLiteral("—");
+    case Changed: return run.isLive() ? tr("now") : dayAndTime(summary.changed, m_registry.options().nowUtc());
     default: return {};
     }
 }
@@ -115,8 +121,8 @@ QVariant RunModel::headerData(int section, Qt::Orientation orientation, int role
     case TimeLeft: return tr("Time left");
     case Speed: return tr("Speed");
     case Validation: return tr("Validation");
-    case BuyAndHold: return tr("Buy and hold");
-    case Changed: return tr("Changed (UTC)");
+    case BuyAndHold: return tr("Buy & hold");
+    case Changed: return tr("Last, UTC");
     default: return {};
     }
 }

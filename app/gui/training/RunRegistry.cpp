@@ -130,7 +130,7 @@ void RunRegistry::takeScan(const std::vector<RunSummary>& found)
             continue;
         }
         const auto later = std::ranges::find_if(m_runs, [&](const auto& run) {
-            return !run->isLive() && run->summary().changed < summary.changed;
+            return !run->isLive() && run->summary().changed <= summary.changed;
         });
         insert(summary, static_cast<int>(later - m_runs.begin()));
     }

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kHeadBytes = 32 * 1024;
-constexpr std::size_t kTailBytes = 128 * 1024;
+constexpr std::size_t kTailBytes = 512 * 1024;
 
 std::string readPart(std::ifstream& in, std::size_t begin, std::size_t count)
 {
@@ -71,20 +71,67 @@ struct SummaryBuilder {
     void operator()(const protocol::Notice&) {}
 };
 
+bool hasType(std::string_view line, std::string_view type)
+{
+    constexpr std::string_view kBegin = R"({"type":")";
+    return line.starts_with(kBegin) && line.substr(kBegin.size()).starts_with(type)
+           && line.substr(kBegin.size() + type.size()).starts_with('"');
+}
+
+void parseLine(std::string_view line, RunSummary& summary)
+{
+    if (line.empty())
+        return;
+    try {
+        updateSummary(summary, protocol::decodeEvent(line, "record"));
+    } catch (const std::exception&) {
+        // a summary is best effort; opening the run names the bad line
+    }
+}
+
+/// Of messages that supersede each other only the last is worth parsing.
+struct LastLines {
+    std::string_view metrics, heartbeat, evaluation;
+
+    /// False for a message of another type.
+    bool take(std::string_view line)
+    {
+        if (hasType(line, "metrics"))
+            metrics = line;
+        else if (hasType(line, "heartbeat"))
+            heartbeat = line;
+        else if (hasType(line, "evaluation"))
+            evaluation = line.substr(0, 200).find(R"("part":"validation")") != std::string_view::npos ? line : evaluation;
+        else
+            return hasType(line, "trade") || hasType(line, "forecast") || hasType(line, "notice");
+        return true;
+    }
+
+    void parse(RunSummary& summary)
+    {
+        for (const std::string_view line : {evaluation, metrics, heartbeat})
+            parseLine(line, summary);
+        *this = {};
+    }
+};
+
 /// Whole lines of a part; the pieces cut at its ends fail to parse and are passed over.
 void takeLines(std::string_view bytes, RunSummary& summary)
 {
+    LastLines last;
     for (std::size_t begin = 0; begin < bytes.size();) {
         const std::size_t end = bytes.find('\n', begin);
         if (end == std::string_view::npos)
-            return;
-        try {
-            updateSummary(summary, protocol::decodeEvent(bytes.substr(begin, end - begin), "record"));
-        } catch (const std::exception&) {
-            // a summary is best effort; opening the run names the bad line
-        }
+            break;
+        const std::string_view line = bytes.substr(begin, end - begin);
         begin = end + 1;
+        if (last.take(line))
+            continue;
+        if (hasType(line, "resumed")) // what came before it may be superseded
+            last.parse(summary);
+        parseLine(line, summary);
     }
+    last.parse(summary);
 }
 
 void readRecord(const fs::path& record, RunSummary& summary)

@@ -89,6 +89,9 @@ void RunStore::on(const protocol::Resumed& resumed)
     std::erase_if(m_forecasts, [&](const auto& item) { return item.second.step > resumed.step; });
     if (m_metrics && m_metrics->step > resumed.step)
         m_metrics.reset();
+    m_tradesSeen = 0; // numbered afresh, without the holes
+    for (NumberedTrade& trade : m_trades)
+        trade.number = m_tradesSeen++;
     ++m_tradeGeneration;
     m_step = resumed.step;
 }

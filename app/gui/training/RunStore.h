@@ -45,7 +45,7 @@ public:
     const std::map<std::int64_t, protocol::Forecast>& forecasts() const { return m_forecasts; }
 
     struct NumberedTrade {
-        std::uint64_t number; ///< counts all trades of the run, so that a view knows which ones are new
+        std::uint64_t number; ///< without holes, so that a view knows which ones are new
         protocol::Trade trade;
     };
     const std::deque<NumberedTrade>& trades() const { return m_trades; }

@@ -67,10 +67,12 @@ RunTable::RunTable(RunModel& model, const Theme& theme, RefreshTimer& timer, QWi
     m_proxy->setSourceModel(&model);
     m_proxy->setSortRole(RunModel::SortRole);
     setModel(m_proxy);
+    setFont(denseFont(font()));
     setSelectionBehavior(QAbstractItemView::SelectRows);
     setSelectionMode(QAbstractItemView::SingleSelection);
     setShowGrid(false);
     setWordWrap(false);
+    setTextElideMode(Qt::ElideMiddle); // names differ at both ends
     setSortingEnabled(true);
     sortByColumn(-1, Qt::AscendingOrder); // the registry's order: the latest first
     setItemDelegateForColumn(RunModel::Progress, new ProgressDelegate(theme, this));
@@ -80,11 +82,21 @@ RunTable::RunTable(RunModel& model, const Theme& theme, RefreshTimer& timer, QWi
     horizontalHeader()->setStretchLastSection(true);
     horizontalHeader()->setSectionsMovable(true);
     const int em = fontMetrics().horizontalAdvance(QLatin1Char('m'));
-    const int widths[] = {17, 6, 9, 12, 7, 8, 9, 8, 9, 11};
+    const double widths[] = {16, 6, 7.4, 9, 6, 7.4, 6.5, 7.4, 7.6, 8};
     for (int column = 0; column < RunModel::ColumnCount; ++column)
-        setColumnWidth(column, widths[column] * em);
+        setColumnWidth(column, static_cast<int>(widths[column] * em));
     connect(selectionModel(), &QItemSelectionModel::selectionChanged, this, [this] { emit runSelected(selectedRun()); });
     timer.add(this, [&model] { return model.refresh(); });
+}
+
+void RunTable::paintEvent(QPaintEvent* event)
+{
+    QTableView::paintEvent(event);
+    if (m_proxy->rowCount() > 0)
+        return;
+    QPainter painter(viewport());
+    painter.setPen(palette().color(QPalette::PlaceholderText));
+    painter.drawText(viewport()->rect(), Qt::AlignCenter, tr("Runs appear here, live ones and those of before"));
 }
 
 Run* RunTable::selectedRun() const

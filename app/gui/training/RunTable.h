@@ -25,6 +25,9 @@ signals:
     /// Null when nothing is selected.
     void runSelected(btcai::gui::Run* run);
 
+protected:
+    void paintEvent(QPaintEvent* event) override;
+
 private:
     RunModel& m_model;
     QSortFilterProxyModel* m_proxy;

@@ -5,6 +5,7 @@
 #include <QSettings>
 #include <QSortFilterProxyModel>
 #include <QSplitter>
+#include <QTabBar>
 #include <QTabWidget>
 #include <QTableView>
 #include <QVBoxLayout>
@@ -13,6 +14,7 @@
 #include "app/gui/charts/ForecastPanel.h"
 #include "app/gui/charts/LearningPanel.h"
 #include "app/gui/shell/Dialogs.h"
+#include "app/gui/shell/Theme.h"
 #include "app/gui/shell/RefreshTimer.h"
 #include "app/gui/training/LiveSettings.h"
 #include "app/gui/training/LogView.h"
@@ -25,7 +27,7 @@
 namespace btcai::gui {
 
 namespace {
-constexpr int kFormWidth = 300;
+constexpr int kFormWidth = 330;
 constexpr int kListHeight = 150;
 }
 
@@ -49,7 +51,7 @@ TrainingTab::TrainingTab(RunRegistry& registry, const ChartContext& context, QWi
     m_columns->addWidget(m_form);
     m_columns->addWidget(m_rows);
     m_columns->setStretchFactor(1, 1);
-    m_columns->setSizes({kFormWidth, 960});
+    m_columns->setSizes({kFormWidth, 1280 - kFormWidth});
     for (QSplitter* splitter : {m_rows, m_columns})
         splitter->setChildrenCollapsible(false);
     auto* const layout = new QVBoxLayout(this);
@@ -73,12 +75,14 @@ QWidget* TrainingTab::buildDetails(const ChartContext& context)
     m_details = new QTabWidget(page);
     m_details->setObjectName(QStringLiteral("detailTabs"));
     m_details->setDocumentMode(true);
+    m_details->tabBar()->setDrawBase(false);
     m_details->addTab(new LearningPanel(m_selection, context, m_details), tr("Learning"));
     m_details->addTab(new EquityPanel(m_selection, context, m_details), tr("Equity"));
     m_details->addTab(new ForecastPanel(m_selection, context, m_details), tr("Forecast"));
     m_details->addTab(buildTrades(context), tr("Trades"));
     m_details->addTab(m_settings, tr("Settings"));
     m_details->addTab(new LogView(m_selection, context, m_details), tr("Log"));
+    connect(m_details, &QTabWidget::currentChanged, &context.timer, &RefreshTimer::wake); // what is hidden is not kept up to date
     auto* const layout = new QVBoxLayout(page);
     layout->setContentsMargins(0, 8, 0, 0);
     layout->setSpacing(8);
@@ -96,7 +100,9 @@ QWidget* TrainingTab::buildTrades(const ChartContext& context)
     proxy->setSortRole(TradesModel::SortRole);
     auto* const table = new QTableView(page);
     table->setObjectName(QStringLiteral("tradesTable"));
+    table->setFont(denseFont(table->font()));
     table->setModel(proxy);
+    table->horizontalHeader()->setFont(table->font());
     table->setSortingEnabled(true);
     table->sortByColumn(TradesModel::AtStep, Qt::DescendingOrder);
     table->setShowGrid(false);
@@ -104,10 +110,10 @@ QWidget* TrainingTab::buildTrades(const ChartContext& context)
     table->verticalHeader()->hide();
     table->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 8);
     table->horizontalHeader()->setStretchLastSection(true);
-    const int em = fontMetrics().horizontalAdvance(QLatin1Char('m'));
-    const int widths[TradesModel::ColumnCount] = {7, 5, 12, 12, 9, 8, 8, 7, 8, 7, 6, 7};
+    const int em = table->fontMetrics().horizontalAdvance(QLatin1Char('m'));
+    const double widths[TradesModel::ColumnCount] = {6.2, 4.2, 9.9, 9.9, 6.8, 7, 6.8, 6, 6.6, 6, 4.6, 6};
     for (int column = 0; column < TradesModel::ColumnCount; ++column)
-        table->setColumnWidth(column, widths[column] * em);
+        table->setColumnWidth(column, static_cast<int>(widths[column] * em));
     auto* const summary = new QLabel(page);
     summary->setObjectName(QStringLiteral("tradesSummary"));
     summary->setProperty("muted", true);

@@ -1,9 +1,8 @@
 #include "app/gui/training/WorkerProcess.h"
 
-#include <csignal>
 #include <utility>
 
-#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "agent/protocol/Codec.h"
 #include "base/Error.h"
@@ -39,9 +38,9 @@ WorkerProcess::WorkerProcess(WorkerOptions options, QObject* parent) : QObject(p
         breakOff(WorkerEnding::Killed, tr("killed: it did not stop within %1 s").arg(m_options.stopTimeoutMs / 1000.0));
     });
     connect(&m_leaveTimer, &QTimer::timeout, this, [this] { m_process.kill(); });
-    // A window that is killed leaves no worker behind: the closed pipe tells the worker to stop, and should it not
-    // listen, the kernel asks it to terminate.
-    m_process.setChildProcessModifier([] { ::prctl(PR_SET_PDEATHSIG, SIGTERM); });
+    // A group of its own: Ctrl+C in the window's terminal ends the window only; the pipe it leaves closed then tells the
+    // worker to write a checkpoint and leave. A death signal (PR_SET_PDEATHSIG) would end it without one.
+    m_process.setChildProcessModifier([] { ::setpgid(0, 0); });
 }
 
 WorkerProcess::~WorkerProcess()

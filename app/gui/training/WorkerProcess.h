@@ -17,10 +17,10 @@ namespace btcai::gui {
 struct WorkerOptions {
     QString program;                        ///< path of `btcai`
     QStringList arguments{QStringLiteral("worker")};
-    int helloTimeoutMs = 60'000;            ///< from the start of the process to its first line
-    int silentAfterMs = 15'000;             ///< without a line: "not responding", never "crashed"
-    int stopTimeoutMs = 180'000;            ///< from requestStop() to the kill; a checkpoint may take its time
-    int leaveTimeoutMs = 30'000;            ///< from the final state to the end of the process
+    int helloTimeoutMs = 60000;            ///< from the start of the process to its first line
+    int silentAfterMs = 15000;             ///< without a line: "not responding", never "crashed"
+    int stopTimeoutMs = 180000;            ///< from requestStop() to the kill; a checkpoint may take its time
+    int leaveTimeoutMs = 30000;            ///< from the final state to the end of the process
 };
 
 /// One worker process and the conversation with it. All in the thread it lives in; nothing blocks, nothing throws.

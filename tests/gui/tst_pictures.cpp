@@ -1,0 +1,89 @@
+// Draws the real window in light and dark and writes the pictures where BTCAI_PICTURES says, for eyes to look at; checks
+// that nothing in it is blank.
+#include <set>
+
+#include <QComboBox>
+#include <QTableView>
+
+#include "GuiTest.h"
+#include "RecordedRun.h"
+#include "app/gui/charts/TimeSeriesChart.h"
+#include "app/gui/training/RunTable.h"
+
+using namespace btcai::gui;
+using namespace btcai::gui::test;
+
+class PicturesTest : public QObject {
+    Q_OBJECT
+private slots:
+    void window_data()
+    {
+        QTest::addColumn<QString>("theme");
+        QTest::newRow("light") << "light";
+        QTest::newRow("dark") << "dark";
+    }
+    void window()
+    {
+        QFETCH(QString, theme);
+        WindowFixture fixture;
+        fixture.settings->setValue("window/theme", theme);
+        writeRunFolder(fixture.workspace / "scalping-20260105-100000-s1");
+        writeRunFolder(fixture.workspace / "short-20260104-220000-s2",
+                       {.iterations = 33, .last = btcai::protocol::WorkerState::Running, .bucket = "short"});
+        writeRunFolder(fixture.workspace / "long-20260103-090000-s1",
+                       {.iterations = 12, .last = btcai::protocol::WorkerState::Failed, .bucket = "long"});
+        MainWindow& window = fixture.show();
+        auto* const table = find<RunTable>(window, "runTable");
+        QTRY_COMPARE(table->model()->rowCount(), 3);
+        for (int row = 0; row < 3; ++row)
+            if (fixture.window->registry().at(row)->summary().name.startsWith("scalping"))
+                table->select(fixture.window->registry().at(row));
+        const auto* const chart = find<TimeSeriesChart>(window, "policyLossChart");
+        QTRY_COMPARE(chart->pointCount(0), std::size_t{60});
+        for (const char* tab : {"Learning", "Equity", "Forecast", "Trades", "Settings", "Log"}) {
+            openTab(window, tab);
+            settle();
+            save(window, theme + "-" + QString(tab).toLower());
+        }
+        openTab(window, "Learning");
+        for (const char* more : {"more.", "more.train"})
+            click(window, more);
+        type(window, "train.steps", "2e");
+        settle();
+        save(window, theme + "-form");
+        QVERIFY(takeWarnings().isEmpty());
+    }
+
+    void firstStart()
+    {
+        WindowFixture fixture;
+        MainWindow& window = fixture.show();
+        settle();
+        save(window, "light-first-start");
+    }
+
+private:
+    static void settle() // until the refresh timer has nothing left to draw
+    {
+        for (int i = 0; i < 8; ++i)
+            QTest::qWait(60);
+    }
+
+    static void save(QWidget& window, const QString& name)
+    {
+        const QImage image = window.grab().toImage();
+        std::set<QRgb> colors;
+        for (int y = 0; y < image.height(); y += 7)
+            for (int x = 0; x < image.width(); x += 7)
+                colors.insert(image.pixel(x, y));
+        QVERIFY2(colors.size() > 8, "the window is blank");
+        const QString folder = qEnvironmentVariable("BTCAI_PICTURES");
+        if (folder.isEmpty())
+            return;
+        const QString scale = window.devicePixelRatioF() == 1.0 ? QString() : QString("@%1x").arg(window.devicePixelRatioF());
+        QVERIFY(image.save(QString("%1/%2%3.png").arg(folder, name, scale)));
+    }
+};
+
+BTCAI_GUI_TEST(PicturesTest)
+#include "tst_pictures.moc"

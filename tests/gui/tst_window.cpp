@@ -1,0 +1,284 @@
+// The real window, driven by real clicks, with a helper in the worker's place.
+#include <csignal>
+
+#include <QAbstractItemModelTester>
+#include <QAction>
+#include <QComboBox>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QTableView>
+#include <QTextBrowser>
+
+#include "GuiTest.h"
+#include "RecordedRun.h"
+#include "app/gui/charts/TimeSeriesChart.h"
+#include "app/gui/training/RunForm.h"
+#include "app/gui/training/RunTable.h"
+#include "app/gui/training/TrainingTab.h"
+
+using namespace btcai;
+using namespace btcai::gui;
+using namespace btcai::gui::test;
+
+class WindowTest : public QObject {
+    Q_OBJECT
+private slots:
+    void cleanup() { QCOMPARE(takeWarnings(), QString()); }
+
+    void aRunIsStartedPausedResumedAndStoppedByClicks()
+    {
+        WindowFixture fixture;
+        MainWindow& window = fixture.show();
+        const QAbstractItemModelTester tester(find<RunTable>(window, "runTable")->model(), QAbstractItemModelTester::FailureReportingMode::QtTest);
+        click(window, "startButton");
+        auto* const chart = find<TimeSeriesChart>(window, "episodeReturnChart");
+        QTRY_VERIFY(chart->pointCount(0) > 3);
+        QTRY_COMPARE(status(window), "running");
+        QCOMPARE(find<QLabel>(window, "summaryLabel")->text(), "1 live  ·  1 in all");
+
+        click(window, "pauseButton");
+        QTRY_COMPARE(status(window), "paused");
+        QTRY_VERIFY(!chart->refresh());
+        Run& run = *window.registry().at(0);
+        const auto step = run.store()->step();
+        const auto revision = run.revision();
+        QTRY_VERIFY(run.revision() > revision + 3); // heartbeats come, steps stand still
+        QCOMPARE(run.store()->step(), step);
+        QVERIFY(!find<QPushButton>(window, "pauseButton")->isVisible());
+
+        click(window, "resumeButton");
+        QTRY_VERIFY(run.store()->step() > step);
+        click(window, "checkpointButton");
+        QTRY_VERIFY(run.store()->lastCheckpoint());
+        click(window, "stopButton");
+        QTRY_COMPARE(status(window), "stopped");
+        QCOMPARE(window.registry().liveCount(), 0);
+        openTab(window, "Log");
+        QTRY_VERIFY(find<QPlainTextEdit>(window, "logText")->toPlainText().contains("worker stopped"));
+    }
+
+    void severalRunsGoAtOnce()
+    {
+        WindowFixture fixture;
+        MainWindow& window = fixture.show();
+        for (const char* name : {"one", "two", "three"}) {
+            type(window, "runName", name);
+            click(window, "startButton");
+        }
+        RunRegistry& registry = window.registry();
+        QCOMPARE(registry.size(), 3);
+        for (int i = 0; i < 3; ++i)
+            QTRY_VERIFY(registry.at(i)->store()->metrics());
+        QCOMPARE(registry.liveCount(), 3);
+        QCOMPARE(find<QLabel>(window, "selectedRunName")->text(), "three");
+        registry.at(1)->kill(); // one going down takes nobody along
+        QTRY_COMPARE(registry.liveCount(), 2);
+        QCOMPARE(registry.at(1)->statusText(), "crashed (killed by signal 9, SIGKILL)");
+        const auto step = registry.at(0)->store()->step();
+        QTRY_VERIFY(registry.at(0)->store()->step() > step);
+    }
+
+    void aCrashedRunIsShownAndResumedByAButton()
+    {
+        WindowFixture fixture;
+        MainWindow& window = fixture.show();
+        type(window, "runName", "fragile");
+        click(window, "startButton");
+        Run& run = *window.registry().at(0);
+        QTRY_VERIFY(run.store()->metrics());
+        writeRunFolder(fixture.workspace / "fragile", {.iterations = 20, .last = protocol::WorkerState::Running}); // what a real worker leaves
+        ::kill(static_cast<pid_t>(run.store()->hello()->pid), SIGKILL);
+        QTRY_COMPARE(status(window), "crashed (killed by signal 9, SIGKILL)");
+        auto* const resume = find<QPushButton>(window, "resumeFromDiskButton");
+        QTRY_VERIFY(resume->isVisible() && resume->isEnabled());
+        QVERIFY(find<QLabel>(window, "selectedRunDetail")->text().contains("checkpoint"));
+        click(window, "resumeFromDiskButton");
+        QTRY_COMPARE(status(window), "running");
+    }
+
+    void brokenWorkersAreReported_data()
+    {
+        QTest::addColumn<QStringList>("script");
+        QTest::addColumn<QString>("says");
+        QTest::newRow("another version") << QStringList{"hello-version", "2", "hang"} << "protocol version 2";
+        QTest::newRow("garbage") << QStringList{"hello", "garbage", "hang"} << "broke the protocol";
+        QTest::newRow("exit code") << QStringList{"hello", "log", "no such device", "exit", "3"} << "exit code 3: no such device";
+    }
+    void brokenWorkersAreReported()
+    {
+        QFETCH(QStringList, script);
+        QFETCH(QString, says);
+        WindowFixture fixture(script);
+        MainWindow& window = fixture.show();
+        click(window, "startButton");
+        QTRY_VERIFY2(status(window).contains(says), qPrintable(status(window)));
+        QVERIFY(!find<QPushButton>(window, "resumeFromDiskButton")->isEnabled()); // there is no checkpoint
+        openTab(window, "Log");
+        QTRY_VERIFY(find<QPlainTextEdit>(window, "logText")->toPlainText().contains(says));
+    }
+
+    void aMissingWorkerProgramIsReported()
+    {
+        WindowFixture fixture({}, "/nowhere/btcai");
+        MainWindow& window = fixture.show();
+        click(window, "startButton");
+        QTRY_VERIFY(status(window).contains("cannot start /nowhere/btcai"));
+    }
+
+    void pastRunsAreListedAndOpened()
+    {
+        WindowFixture fixture;
+        writeRunFolder(fixture.workspace / "old");
+        MainWindow& window = fixture.show();
+        QTRY_COMPARE(find<QLabel>(window, "selectedRunName")->text(), "old");
+        QTRY_COMPARE(find<TimeSeriesChart>(window, "entropyChart")->pointCount(0), std::size_t{60});
+        QTRY_VERIFY(find<TimeSeriesChart>(window, "validationChart")->pointCount(2) == 6);
+        openTab(window, "Equity");
+        auto* const table = find<QTableView>(window, "evaluationTable");
+        QTRY_COMPARE(table->model()->rowCount(), 4);
+        QVERIFY(table->model()->index(0, 1).data().toString().contains("±"));
+        auto* const part = find<QComboBox>(window, "partSelector");
+        const QString validation = find<QLabel>(window, "equityCaption")->text();
+        part->setFocus();
+        QTest::keyClick(part, Qt::Key_Down);
+        QTRY_VERIFY(find<QLabel>(window, "equityCaption")->text() != validation);
+        QVERIFY(find<TimeSeriesChart>(window, "equityChart")->pointCount(2) > 0);
+        openTab(window, "Forecast");
+        auto* const horizon = find<QComboBox>(window, "horizonSelector");
+        QTRY_COMPARE(horizon->count(), 3);
+        QTRY_VERIFY(find<QLabel>(window, "forecastQuality")->text().contains("300 decisions"));
+        openTab(window, "Trades");
+        auto* const trades = find<QTableView>(window, "tradesTable");
+        QTRY_COMPARE(trades->model()->rowCount(), 240);
+        openTab(window, "Log");
+        QTRY_VERIFY(find<QPlainTextEdit>(window, "logText")->toPlainText().contains("12 gaps"));
+    }
+
+    void aRunFolderElsewhereIsOpened()
+    {
+        WindowFixture fixture;
+        const std::filesystem::path elsewhere = fixture.folder.filePath("elsewhere/r7").toStdString();
+        writeRunFolder(elsewhere);
+        MainWindow& window = fixture.show();
+        fixture.dialogs.nextPath = QString::fromStdString(elsewhere.string());
+        find<QAction>(window, "openRunAction")->trigger();
+        QTRY_COMPARE(find<TimeSeriesChart>(window, "entropyChart")->pointCount(0), std::size_t{60});
+        fixture.dialogs.nextPath = fixture.folder.path();
+        find<QAction>(window, "openRunAction")->trigger();
+        QCOMPARE(fixture.dialogs.errors.size(), 1);
+        QVERIFY(fixture.dialogs.errors[0].contains("not a run folder"));
+    }
+
+    void theLogIsFilteredAndSearched()
+    {
+        WindowFixture fixture;
+        writeRunFolder(fixture.workspace / "old");
+        MainWindow& window = fixture.show();
+        openTab(window, "Log");
+        auto* const text = find<QPlainTextEdit>(window, "logText");
+        QTRY_VERIFY(text->toPlainText().contains("training starts"));
+        auto* const level = find<QComboBox>(window, "logLevel");
+        level->setFocus();
+        QTest::keyClick(level, Qt::Key_End);
+        QTRY_COMPARE(text->toPlainText(), "2026-01-05 10:00:01.200 [warning] 12 gaps in the market data");
+        type(window, "logSearch", "gaps");
+        QTest::keyClick(find<QLineEdit>(window, "logSearch"), Qt::Key_Return);
+        QCOMPARE(text->textCursor().selectedText(), "gaps");
+    }
+
+    void liveSettingsAreSent()
+    {
+        WindowFixture fixture;
+        MainWindow& window = fixture.show();
+        type(window, "runName", "live");
+        click(window, "startButton");
+        Run& run = *window.registry().at(0);
+        QTRY_VERIFY(run.store()->metrics());
+        writeRunFolder(fixture.workspace / "live"); // run.toml, as a real worker writes it
+        click(window, "pauseButton");
+        QTRY_COMPARE(status(window), "paused");
+        openTab(window, "Settings");
+        auto* const settings = find<QWidget>(window, "liveSettings");
+        auto* const apply = find<QPushButton>(*settings, "applySettingsButton");
+        QTRY_VERIFY(apply->isVisible());
+        QVERIFY(!apply->isEnabled());
+        type(*settings, "ppo.clip_range", "9");
+        QVERIFY(!apply->isEnabled()); // out of range
+        type(*settings, "ppo.clip_range", "0.1");
+        QVERIFY(apply->isEnabled());
+        click(*settings, "applySettingsButton");
+        QTRY_VERIFY(std::ranges::any_of(run.log().lines(), [](const LogLine& l) { return l.text == "ppo.clip_range is now 0.1"; }));
+    }
+
+    void closingAsksThenStopsThenCloses()
+    {
+        WindowFixture fixture;
+        MainWindow& window = fixture.show();
+        click(window, "startButton");
+        click(window, "startButton");
+        QTRY_VERIFY(window.registry().at(0)->store()->metrics() && window.registry().at(1)->store()->metrics());
+        fixture.dialogs.nextAnswer = false;
+        window.close();
+        QVERIFY(window.isVisible());
+        QCOMPARE(fixture.dialogs.questions, QStringList("Checkpoint and stop 2 runs, then close?"));
+        QCOMPARE(window.registry().liveCount(), 2);
+        fixture.dialogs.nextAnswer = true;
+        window.close();
+        QTRY_VERIFY(!window.isVisible());
+        QCOMPARE(window.registry().liveCount(), 0);
+        for (int i = 0; i < 2; ++i)
+            QCOMPARE(window.registry().at(i)->statusText(), "stopped");
+    }
+
+    void aWorkerThatIgnoresStopCanBeEnded()
+    {
+        WindowFixture fixture({"hello", "await", "start", "state", "preparing", "hang"});
+        MainWindow& window = fixture.show();
+        click(window, "startButton");
+        QTRY_COMPARE(status(window), "preparing");
+        window.close();
+        QVERIFY(window.isVisible());
+        QVERIFY(find<QLabel>(window, "summaryLabel")->text().contains("stopping 1 run"));
+        window.close();
+        QCOMPARE(fixture.dialogs.questions.size(), 2);
+        QTRY_VERIFY(!window.isVisible());
+    }
+
+    void theWindowIsRemembered()
+    {
+        WindowFixture fixture;
+        {
+            MainWindow& window = fixture.show();
+            type(window, "seed", "77");
+            find<QAction>(window, "theme.dark")->trigger();
+            QVERIFY(fixture.theme.isDark());
+            openTab(window, "Trades");
+            window.resize(1100, 777);
+            window.close();
+        }
+        MainWindow& window = fixture.show({});
+        QCOMPARE(find<QLineEdit>(window, "seed")->text(), "77");
+        QVERIFY(fixture.theme.isDark());
+        QVERIFY(find<QTableView>(window, "tradesTable")->isVisible());
+        QCOMPARE(window.height(), 777);
+        find<QAction>(window, "theme.light")->trigger();
+        QVERIFY(!fixture.theme.isDark());
+    }
+
+    void helpTellsOfEverySetting()
+    {
+        WindowFixture fixture;
+        MainWindow& window = fixture.show();
+        find<QAction>(window, "settingsReferenceAction")->trigger();
+        QTRY_VERIFY(window.findChild<QTextBrowser*>("helpText"));
+        QVERIFY(window.findChild<QTextBrowser*>("helpText")->toPlainText().contains("ppo.clip_range"));
+    }
+
+private:
+    static QString status(MainWindow& window) { return find<QLabel>(window, "selectedRunStatus")->text(); }
+};
+
+BTCAI_GUI_TEST(WindowTest)
+#include "tst_window.moc"
