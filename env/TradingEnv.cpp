@@ -13,10 +13,13 @@ namespace btcai {
 
 namespace {
 
-constexpr std::uint32_t kSnapshotVersion = 1;
+constexpr std::uint32_t kSnapshotVersion = 2;
 
 /// A position below this share of the wanted one counts as closed: what is left is rounding of the volume cap.
 constexpr double kDust = 1e-12;
+
+/// Below this share of the initial cash, equity is shown as this: what is gone has no logarithm.
+constexpr double kLeastShare = 1e-12;
 
 double direction(TargetPosition target)
 {
@@ -53,7 +56,7 @@ TradingEnv::TradingEnv(std::shared_ptr<const Market> market, TradingEnvOptions o
     for (auto* column : {&m_row, &m_endRow, &m_episode})
         column->resize(m_options.stretches);
     for (auto* column : {&m_cash, &m_quantity, &m_equity, &m_peak, &m_goal, &m_fees, &m_traded, &m_costs, &m_entryPrice,
-                         &m_tradeFees, &m_tradeCashFlow, &m_tradePeak})
+                         &m_tradeFees, &m_tradeCashFlow, &m_tradePeak, &m_tradeOpened, &m_tradeOpenedValue})
         column->resize(count);
     for (auto* column : {&m_entryRow, &m_changeRow})
         column->resize(count);
@@ -104,7 +107,7 @@ void TradingEnv::openAccount(std::size_t lane)
 {
     m_cash[lane] = m_equity[lane] = m_peak[lane] = m_options.initialCash;
     for (auto* column : {&m_quantity, &m_goal, &m_fees, &m_traded, &m_costs, &m_entryPrice, &m_tradeFees, &m_tradeCashFlow,
-                         &m_tradePeak})
+                         &m_tradePeak, &m_tradeOpened, &m_tradeOpenedValue})
         (*column)[lane] = 0.0;
     m_entryRow[lane] = 0;
     m_target[lane] = TargetPosition::Flat;
@@ -113,8 +116,7 @@ void TradingEnv::openAccount(std::size_t lane)
 void TradingEnv::step(std::span<const std::uint8_t> actions, StepResult& result)
 {
     assert(actions.size() == lanes());
-    if (result.reward.size() != lanes())
-        result.resize(lanes(), kObservationSize);
+    result.fit(lanes(), kObservationSize);
     m_endedReturns.clear();
     for (std::size_t stretch = 0; stretch < m_options.stretches; ++stretch) {
         const std::size_t row = ++m_row[stretch];
@@ -124,12 +126,13 @@ void TradingEnv::step(std::span<const std::uint8_t> actions, StepResult& result)
             assert(actions[lane] < actionCount());
             trade(lane, static_cast<TargetPosition>(actions[lane]), row);
             result.reward[lane] = settle(lane, row);
-            const bool ruined = m_equity[lane] < m_options.ruinShare * m_options.initialCash;
+            const double equity = m_equity[lane];
+            const bool ruined = equity < m_options.ruinShare * m_options.initialCash || !(equity > 0.0);
             result.terminated[lane] = ruined;
             result.truncated[lane] = cut && !ruined;
             observe(lane, row);
             if (ruined || cut) {
-                m_endedReturns.push_back(std::log(std::max(m_equity[lane], 1e-12) / m_options.initialCash));
+                m_endedReturns.push_back(std::log(std::max(equity / m_options.initialCash, kLeastShare)));
                 storeFinal(lane, result);
             }
             if (ruined && !cut) {
@@ -183,10 +186,14 @@ void TradingEnv::book(std::size_t lane, double quantity, double price, double fe
     const bool opening = held * quantity >= 0.0;
     if (held == 0.0) {
         m_entryRow[lane] = row;
-        m_tradeFees[lane] = m_tradeCashFlow[lane] = m_tradePeak[lane] = 0.0;
+        for (auto* column : {&m_tradeFees, &m_tradeCashFlow, &m_tradePeak, &m_tradeOpened, &m_tradeOpenedValue})
+            (*column)[lane] = 0.0;
     }
-    if (opening)
+    if (opening) {
         m_entryPrice[lane] = (m_entryPrice[lane] * std::abs(held) + price * std::abs(quantity)) / std::abs(held + quantity);
+        m_tradeOpened[lane] += std::abs(quantity);
+        m_tradeOpenedValue[lane] += price * std::abs(quantity);
+    }
     double after = held + quantity;
     if (std::abs(after) <= kDust * std::abs(held))
         after = 0.0;
@@ -202,11 +209,12 @@ void TradingEnv::book(std::size_t lane, double quantity, double price, double fe
     if (lane < m_recordLanes) {
         const double side = held > 0.0 ? 1.0 : -1.0;
         const double gross = m_tradeCashFlow[lane] + m_tradeFees[lane];
-        // The average exit price follows from the cash flow: gross = side * peak * (exit - entry) when all of it was closed.
+        const double entry = m_tradeOpenedValue[lane] / m_tradeOpened[lane];
+        // The average exit price follows from the cash flow: as much was closed as was opened, so gross = side * opened * (exit - entry).
         m_trades.push_back({.lane = lane, .entryRow = m_entryRow[lane], .exitRow = row,
                             .side = held > 0.0 ? TargetPosition::Long : TargetPosition::Short,
-                            .entryPrice = m_entryPrice[lane],
-                            .exitPrice = m_entryPrice[lane] + side * gross / m_tradePeak[lane],
+                            .entryPrice = entry,
+                            .exitPrice = entry + side * gross / m_tradeOpened[lane],
                             .quantity = m_tradePeak[lane], .fees = m_tradeFees[lane], .profit = m_tradeCashFlow[lane]});
     }
     m_entryPrice[lane] = 0.0;
@@ -230,7 +238,7 @@ void TradingEnv::observe(std::size_t lane, std::size_t row)
 {
     float* const out = m_observation.data() + lane * kObservationSize;
     const double mark = m_market->mark[row];
-    const double equity = std::max(m_equity[lane], 1e-9);
+    const double equity = std::max(m_equity[lane], kLeastShare * m_options.initialCash);
     const double held = m_quantity[lane];
     for (std::size_t i = 0; i < 3; ++i)
         out[i] = static_cast<std::size_t>(m_target[lane]) == i ? 1.0F : 0.0F;
@@ -260,7 +268,7 @@ std::vector<std::uint8_t> TradingEnv::snapshot() const
     for (const auto* column : {&m_row, &m_endRow, &m_episode})
         out.write(*column);
     for (const auto* column : {&m_cash, &m_quantity, &m_equity, &m_peak, &m_goal, &m_fees, &m_traded, &m_costs, &m_entryPrice,
-                               &m_tradeFees, &m_tradeCashFlow, &m_tradePeak})
+                               &m_tradeFees, &m_tradeCashFlow, &m_tradePeak, &m_tradeOpened, &m_tradeOpenedValue})
         out.write(*column);
     for (const auto* column : {&m_entryRow, &m_changeRow})
         out.write(*column);
@@ -282,7 +290,7 @@ void TradingEnv::restore(std::span<const std::uint8_t> bytes)
         in.read(*column);
     for (auto* column : {&copy.m_cash, &copy.m_quantity, &copy.m_equity, &copy.m_peak, &copy.m_goal, &copy.m_fees,
                          &copy.m_traded, &copy.m_costs, &copy.m_entryPrice, &copy.m_tradeFees, &copy.m_tradeCashFlow,
-                         &copy.m_tradePeak})
+                         &copy.m_tradePeak, &copy.m_tradeOpened, &copy.m_tradeOpenedValue})
         in.read(*column);
     for (auto* column : {&copy.m_entryRow, &copy.m_changeRow})
         in.read(*column);

@@ -111,7 +111,7 @@ private:
     std::vector<std::size_t> m_row, m_endRow, m_episode;
     // per lane
     std::vector<double> m_cash, m_quantity, m_equity, m_peak, m_goal, m_fees, m_traded, m_costs;
-    std::vector<double> m_entryPrice, m_tradeFees, m_tradeCashFlow, m_tradePeak;
+    std::vector<double> m_entryPrice, m_tradeFees, m_tradeCashFlow, m_tradePeak, m_tradeOpened, m_tradeOpenedValue;
     std::vector<std::uint64_t> m_entryRow, m_changeRow;
     std::vector<TargetPosition> m_target;
     std::vector<float> m_observation;

@@ -22,6 +22,13 @@ struct StepResult {
         truncated.assign(lanes, 0);
         finalObservation.assign(lanes * observationSize, 0.0F);
     }
+    /// Resizes what has another size; allocates nothing for a result that fits already.
+    void fit(std::size_t lanes, std::size_t observationSize)
+    {
+        if (reward.size() != lanes || terminated.size() != lanes || truncated.size() != lanes
+            || finalObservation.size() != lanes * observationSize)
+            resize(lanes, observationSize);
+    }
 };
 
 /// Several copies of a task, stepped together, in the sense of Gymnasium's vector environments with automatic reset: a lane

@@ -49,7 +49,8 @@ Performance measurePerformance(std::span<const double> equity, std::int64_t inte
     const double deviation = steps > 1.0 ? std::sqrt(squares / (steps - 1.0)) : 0.0;
     const double downsideDeviation = std::sqrt(downside / steps);
     result.volatility = deviation * std::sqrt(perYear);
-    result.sharpe = deviation > 0.0 ? mean / deviation * std::sqrt(perYear) : 0.0;
+    // Equal returns differ in their last bits; a ratio to that rounding says nothing.
+    result.sharpe = deviation > 1e-15 + 1e-12 * std::abs(mean) ? mean / deviation * std::sqrt(perYear) : 0.0;
     result.sortino = downsideDeviation > 0.0 ? mean / downsideDeviation * std::sqrt(perYear) : 0.0;
     result.maxDrawdown = largestDrawdown(equity);
     result.calmar = result.maxDrawdown > 0.0 ? result.annualReturn / result.maxDrawdown : 0.0;

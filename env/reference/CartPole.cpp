@@ -12,6 +12,8 @@ namespace btcai {
 
 namespace {
 
+constexpr std::uint32_t kSnapshotVersion = 1;
+
 constexpr double kGravity = 9.8;
 constexpr double kPoleMass = 0.1;
 constexpr double kTotalMass = 1.1;
@@ -72,8 +74,7 @@ void CartPole::observe(std::size_t lane)
 void CartPole::step(std::span<const std::uint8_t> actions, StepResult& result)
 {
     assert(actions.size() == lanes());
-    if (result.reward.size() != lanes())
-        result.resize(lanes(), observationSize());
+    result.fit(lanes(), observationSize());
     m_endedReturns.clear();
     for (std::size_t lane = 0; lane < lanes(); ++lane) {
         double* const state = m_state.data() + lane * 4;
@@ -95,6 +96,7 @@ void CartPole::step(std::span<const std::uint8_t> actions, StepResult& result)
 std::vector<std::uint8_t> CartPole::snapshot() const
 {
     ByteWriter out;
+    out.write(kSnapshotVersion);
     out.write(m_seed);
     out.write(m_state);
     out.write(m_steps);
@@ -106,6 +108,10 @@ void CartPole::restore(std::span<const std::uint8_t> bytes)
 {
     CartPole copy = *this;
     ByteReader in(bytes, "CartPole snapshot");
+    std::uint32_t version = 0;
+    in.read(version);
+    if (version != kSnapshotVersion)
+        throw Error(ErrorKind::Corrupt, "CartPole snapshot: version {} is unknown to this build", version);
     in.read(copy.m_seed);
     in.read(copy.m_state);
     in.read(copy.m_steps);
