@@ -1,7 +1,6 @@
 #include "agent/config/ConfigFile.h"
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <vector>
 
@@ -9,11 +8,18 @@
 #include <toml++/toml.h>
 
 #include "agent/config/Field.h"
+#include "agent/config/MessageText.h"
 #include "base/Error.h"
+#include "base/ReadFile.h"
 
 namespace btcai {
 
 namespace {
+
+constexpr std::size_t kMaxBytes = 1 << 20;
+constexpr std::size_t kMaxDepth = 8;
+/// Points in one line: each may open a table, and the TOML parser descends into tables until the stack ends.
+constexpr std::ptrdiff_t kMaxPointsInLine = 100;
 
 /// Levenshtein distance, to suggest what a mistyped key may have meant.
 std::size_t editDistance(std::string_view a, std::string_view b)
@@ -42,7 +48,8 @@ const Field& knownField(std::string_view key, std::string_view where)
 {
     if (const Field* field = findField(key))
         return *field;
-    throw Error(ErrorKind::BadInput, "{}: unknown field '{}'; did you mean '{}'?", where, key, nearestKey(key));
+    const std::string suggestion = key.size() < 100 ? fmt::format("; did you mean '{}'?", nearestKey(key)) : "";
+    throw Error(ErrorKind::BadInput, "{}: unknown field '{}'{}", where, messageText(key), suggestion);
 }
 
 struct FileEntry {
@@ -70,12 +77,14 @@ std::string nodeText(const toml::node& node, const Field& field, std::string_vie
     throw Error(ErrorKind::BadInput, "{}: {} has the wrong type ({}): {}", where, field.key, type.str(), field.help);
 }
 
-void collect(const toml::table& table, const std::string& prefix, std::string_view source, std::vector<FileEntry>& entries)
+void collect(const toml::table& table, const std::string& prefix, std::size_t depth, std::string_view source,
+             std::vector<FileEntry>& entries)
 {
     for (const auto& [name, node] : table) {
         const std::string key = prefix + std::string(name.str());
-        if (const toml::table* inner = node.as_table()) {
-            collect(*inner, key + ".", source, entries);
+        const toml::table* inner = node.as_table();
+        if (inner && depth < kMaxDepth && !findField(key)) {
+            collect(*inner, key + ".", depth + 1, source, entries);
             continue;
         }
         const std::string where = fmt::format("{}:{}", source, node.source().begin.line);
@@ -84,13 +93,24 @@ void collect(const toml::table& table, const std::string& prefix, std::string_vi
     }
 }
 
+void refuseDeepKeys(std::string_view text, std::string_view source)
+{
+    for (std::size_t line = 1; !text.empty(); ++line) {
+        const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+        if (std::ranges::count(text.substr(0, end), '.') > kMaxPointsInLine)
+            throw Error(ErrorKind::BadInput, "{}:{}: nested too deeply", source, line);
+        text.remove_prefix(end);
+    }
+}
+
 std::vector<FileEntry> readEntries(std::string_view text, std::string_view source)
 {
-    if (text.size() > (1 << 20))
-        throw Error(ErrorKind::BadInput, "{}: a run configuration has at most 1 MiB", source);
+    if (text.size() > kMaxBytes)
+        throw Error(ErrorKind::BadInput, "{}: a run configuration has at most {} bytes", source, kMaxBytes);
+    refuseDeepKeys(text, source);
     try {
         std::vector<FileEntry> entries;
-        collect(toml::parse(text, source), "", source, entries);
+        collect(toml::parse(text, source), "", 0, source, entries);
         return entries;
     } catch (const toml::parse_error& error) {
         throw Error(ErrorKind::BadInput, "{}:{}: not TOML: {}", source, error.source().begin.line, error.description());
@@ -144,12 +164,7 @@ RunConfig parseRunConfig(std::string_view tomlText, std::string_view sourceName,
 
 RunConfig readRunConfig(const std::filesystem::path& path, std::span<const FieldOverride> overrides)
 {
-    std::ifstream file(path, std::ios::binary);
-    if (!file)
-        throw Error(ErrorKind::Io, "{}: cannot be opened for reading", path.string());
-    std::ostringstream text;
-    text << file.rdbuf();
-    return parseRunConfig(text.view(), path.string(), overrides);
+    return parseRunConfig(readFile(path, kMaxBytes), path.string(), overrides);
 }
 
 std::string toToml(const RunConfig& config)

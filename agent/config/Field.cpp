@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/config/MessageText.h"
 #include "base/Error.h"
 
 namespace btcai {
@@ -143,7 +144,7 @@ const std::array kFields{
 
 [[noreturn]] void refuse(const Field& field, std::string_view text, std::string_view wanted)
 {
-    throw Error(ErrorKind::BadInput, "{} = {}: must be {}{}{}", field.key, text, wanted, field.unit.empty() ? "" : " in ",
+    throw Error(ErrorKind::BadInput, "{} = {}: must be {}{}{}", field.key, messageText(text), wanted, field.unit.empty() ? "" : " in ",
                 field.unit);
 }
 
@@ -151,6 +152,28 @@ void checkRange(const Field& field, double value, std::string_view text)
 {
     if (!(value >= field.minimum && value <= field.maximum))
         refuse(field, text, fmt::format("between {} and {}", field.minimum, field.maximum));
+}
+
+/// Whether a TOML file can hold the text (RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF).
+bool isUtf8(std::string_view text)
+{
+    for (std::size_t i = 0; i < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[i]);
+        const std::size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+        if (length == 0 || i + length > text.size())
+            return false;
+        std::uint32_t code = length == 1 ? lead : lead & (0xffU >> (length + 1));
+        for (std::size_t k = 1; k < length; ++k) {
+            const auto next = static_cast<unsigned char>(text[i + k]);
+            if ((next & 0xc0) != 0x80)
+                return false;
+            code = code << 6 | (next & 0x3fU);
+        }
+        if ((length == 3 && code < 0x800) || (length == 4 && (code < 0x10000 || code > 0x10ffff)) || (code >= 0xd800 && code < 0xe000))
+            return false;
+        i += length;
+    }
+    return true;
 }
 
 template <typename Number>
@@ -181,8 +204,8 @@ struct TextSetter {
     {
         if (!field.choices.empty() && std::ranges::find(field.choices, text) == field.choices.end())
             refuse(field, text, fmt::format("one of {}", fmt::join(field.choices, ", ")));
-        if (text.size() > 4096 || std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
-            refuse(field, "(text)", "at most 4096 printable characters");
+        if (text.size() > 4096 || !isUtf8(text) || std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
+            refuse(field, text, "at most 4096 printable characters in UTF-8");
         *target = text;
     }
     void operator()(Bucket* target) const

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "agent/config/MessageText.h"
 #include "base/Error.h"
 
 namespace btcai {
@@ -33,7 +34,7 @@ std::vector<std::int64_t> forecastHorizons(const RunConfig& config)
             throw Error(ErrorKind::BadInput,
                         "model.horizons = \"{}\": write ascending whole numbers of bars between 1 and 100000, separated by "
                         "commas, such as \"1,12,48\"",
-                        text);
+                        messageText(text));
         horizons.push_back(value);
         begin = end + 1;
     }

@@ -28,11 +28,13 @@ struct RunConfig {
         std::int64_t checkpointEvery = 5;
         std::int64_t checkpointKeep = 3;
         std::int64_t evaluateEvery = 10;
+        bool operator==(const Train&) const = default;
     } train;
 
     struct Split {
         double trainShare = 0.7;
         double validationShare = 0.15;
+        bool operator==(const Split&) const = default;
     } split;
 
     struct Account {
@@ -41,6 +43,7 @@ struct RunConfig {
         bool allowShort = false;
         double ruinShare = 0.2;
         std::int64_t episodeBars = 2048;
+        bool operator==(const Account&) const = default;
     } account;
 
     CostModel costs;
@@ -58,6 +61,7 @@ struct RunConfig {
         bool useTransformer = true;
         double holdBias = 2.0;
         std::string horizons = "1,12,48";
+        bool operator==(const Model&) const = default;
     } model;
 
     struct Ppo {
@@ -76,10 +80,12 @@ struct RunConfig {
         double maxGradNorm = 0.5;
         bool groupBaseline = true;
         bool normalizeAdvantages = true;
+        bool operator==(const Ppo&) const = default;
     } ppo;
 
     struct Evaluation {
         std::int64_t sampledAccounts = 16;
+        bool operator==(const Evaluation&) const = default;
     } evaluation;
 
     bool operator==(const RunConfig&) const = default;
