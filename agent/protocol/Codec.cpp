@@ -219,14 +219,6 @@ struct Reader {
     }
 };
 
-void checkMeaning(const Reader& reader, const Hello& m)
-{
-    if (m.protocol != kProtocolVersion)
-        throw Error(ErrorKind::Protocol,
-                    "{}: the worker speaks protocol version {}, this program version {}; install workbench and worker of "
-                    "one version",
-                    reader.context, m.protocol, kProtocolVersion);
-}
 void checkMeaning(const Reader& reader, const Forecast& m)
 {
     if (m.mean.size() != m.time.size() || m.deviation.size() != m.time.size() || m.outcome.size() != m.time.size())
@@ -240,6 +232,19 @@ void checkMeaning(const Reader& reader, const Evaluation& m)
 }
 template <typename M> void checkMeaning(const Reader&, const M&) {}
 
+/// Before the other fields of a hello are looked at, since another version may have changed them.
+void checkProtocolVersion(const Reader& reader)
+{
+    std::int64_t protocol = 0;
+    Reader copy = reader;
+    copy("protocol", protocol);
+    if (protocol != kProtocolVersion)
+        throw Error(ErrorKind::Protocol,
+                    "{}: the worker speaks protocol version {}, this program version {}; install workbench and worker of "
+                    "one version",
+                    reader.context, protocol, kProtocolVersion);
+}
+
 template <typename Variant, std::size_t I = 0>
 Variant decodeAs(std::size_t index, const Reader& reader)
 {
@@ -249,6 +254,8 @@ Variant decodeAs(std::size_t index, const Reader& reader)
         if (index != I)
             return decodeAs<Variant, I + 1>(index, reader);
         std::variant_alternative_t<I, Variant> message;
+        if constexpr (std::is_same_v<decltype(message), Hello>)
+            checkProtocolVersion(reader);
         Reader copy = reader;
         visitFields(copy, message);
         checkMeaning(reader, message);
@@ -264,6 +271,8 @@ Variant decodeVariant(std::string_view line, std::string_view where, std::span<c
         json = parseJson(line, where, {.maxBytes = kMaxLineBytes, .maxDepth = 8});
     } catch (const Error& error) {
         throw Error(ErrorKind::Protocol, std::string(error.what()));
+    } catch (const Json::exception&) { // a number that no double holds
+        throw Error(ErrorKind::Protocol, "{}: not JSON: a number is out of range", where);
     }
     if (!json.is_object() || !json.contains("type") || !json["type"].is_string())
         throw Error(ErrorKind::Protocol, "{}: not a message: no 'type'", where);

@@ -94,13 +94,13 @@ ReplaySummary replayEvents(const std::filesystem::path& path, const std::functio
     ReplaySummary summary;
     SessionRules rules;
     rules.setRecorded(true);
-    LineReader lines;
+    LineReader lines(path.string());
     std::vector<char> block(256 * 1024);
     while (file) {
         file.read(block.data(), static_cast<std::streamsize>(block.size()));
         lines.feed({block.data(), static_cast<std::size_t>(file.gcount())}, [&](std::string_view line) {
             ++summary.lines;
-            const std::string where = fmt::format("{}:{}", path.string(), summary.lines);
+            const std::string where = fmt::format("{}:{}", path.string(), lines.lineNumber());
             const Event event = decodeEvent(line, where);
             rules.onEvent(event, where);
             onEvent(event);

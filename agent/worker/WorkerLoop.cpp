@@ -59,7 +59,7 @@ public:
 private:
     void loop()
     {
-        protocol::LineReader lines;
+        protocol::LineReader lines("commands");
         char bytes[4096];
         while (!m_leave) {
             pollfd ready{m_descriptor, POLLIN, 0};
