@@ -33,14 +33,14 @@ RunConfig learningConfig(std::int64_t seed)
     config.train.rolloutBars = 128;
     config.account.episodeBars = 512;
     config.train.accounts = 8;
-    config.train.steps = qEnvironmentVariableIntValue("PLANTED_STEPS") ? qEnvironmentVariableIntValue("PLANTED_STEPS") : 600'000;
+    config.train.steps = 500'000;
     config.train.evaluateEvery = 100;
     config.train.checkpointEvery = 100;
     config.ppo.learningRate = 1e-3;
-    config.ppo.gamma = 0.95;
+    config.ppo.gamma = 0.9; // a block is 8 bars long
     // A price without drift leaves an agent that cares for profit alone indifferent between cash and coins once it holds them.
     config.reward.drawdownPenalty = 0.05;
-    config.ppo.groupBaseline = !qEnvironmentVariableIsSet("NO_GROUP");
+    config.ppo.entropyCoefficient = 0.02;
     return config;
 }
 

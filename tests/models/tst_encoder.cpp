@@ -1,0 +1,165 @@
+// The encoder's promise: z[t] is an exact function of its window, whatever it was computed together with.
+#include <QTest>
+
+#include "base/Error.h"
+#include "models/MarketEncoder.h"
+
+using namespace btcai;
+using torch::Tensor;
+
+namespace {
+
+constexpr std::int64_t kFeatures = 3, kPatch = 4, kTokens = 5;
+
+MarketEncoderOptions smallOptions()
+{
+    return {.features = kFeatures, .width = 16, .patch = kPatch, .tokens = kTokens, .layers = 2, .heads = 2};
+}
+
+MarketEncoder makeEncoder(const MarketEncoderOptions& options)
+{
+    torch::manual_seed(11);
+    MarketEncoder encoder(options);
+    encoder->to(torch::kFloat64);
+    return encoder;
+}
+
+/// z of rows [start, start + rows) of a market.
+Tensor encode(MarketEncoder& encoder, const Tensor& market, std::int64_t start, std::int64_t rows)
+{
+    const std::int64_t context = encoder->contextRows();
+    return encoder(market.narrow(0, start - context, context + rows).unsqueeze(0)).embedding[0];
+}
+
+/// Rows whose z changes when the features of `row` change.
+std::vector<std::int64_t> rowsTouchedBy(MarketEncoder& encoder, const Tensor& market, std::int64_t row, std::int64_t start,
+                                        std::int64_t rows)
+{
+    Tensor changed = market.clone();
+    changed[row] += 1.0;
+    const Tensor difference = (encode(encoder, market, start, rows) - encode(encoder, changed, start, rows)).abs().amax(1);
+    std::vector<std::int64_t> touched;
+    for (std::int64_t i = 0; i < rows; ++i)
+        if (difference[i].item<double>() > 0.0)
+            touched.push_back(start + i);
+    return touched;
+}
+
+} // namespace
+
+class EncoderTest : public QObject {
+    Q_OBJECT
+
+    Tensor m_market = (torch::manual_seed(1), torch::randn({240, kFeatures}, torch::kFloat64));
+
+private slots:
+    void encodingAStretchEqualsEncodingEachWindow()
+    {
+        torch::NoGradGuard guard;
+        MarketEncoder encoder = makeEncoder(smallOptions());
+        const std::int64_t start = 80;
+        const Tensor whole = encode(encoder, m_market, start, 41);
+        for (std::int64_t row = start; row < start + 41; ++row) {
+            const std::int64_t token = row / kPatch * kPatch; // a stretch begins on the token grid
+            const Tensor alone = encode(encoder, m_market, token, row - token + 1)[row - token];
+            QVERIFY2(torch::allclose(alone, whole[row - start], 0.0, 1e-12), qPrintable(QString("row %1").arg(row)));
+        }
+    }
+
+    void batchSizeChangesNothing()
+    {
+        torch::NoGradGuard guard;
+        MarketEncoder encoder = makeEncoder(smallOptions());
+        const std::int64_t context = encoder->contextRows();
+        const Tensor a = m_market.narrow(0, 80 - context, context + 20);
+        const Tensor b = m_market.narrow(0, 120 - context, context + 20);
+        const Tensor both = encoder(torch::stack({a, b})).embedding;
+        QVERIFY(torch::allclose(both[0], encode(encoder, m_market, 80, 20), 0.0, 1e-12));
+        QVERIFY(torch::allclose(both[1], encode(encoder, m_market, 120, 20), 0.0, 1e-12));
+    }
+
+    /// Row r must reach exactly the rows whose window holds it: never an earlier one, and none once it is out of sight.
+    void everyRowReachesItsWindowsAndNoOthers()
+    {
+        torch::NoGradGuard guard;
+        const std::int64_t row = 120; // the first bar of its token, which is complete at row 123
+        MarketEncoderOptions options = smallOptions();
+        options.useCnn = false;
+        MarketEncoder tokensOnly = makeEncoder(options);
+        auto touched = rowsTouchedBy(tokensOnly, m_market, row, 100, 80);
+        // Seen from row 123 on; the window holds 5 tokens, and the token of rows 140 ... 143 pushes it out at row 143.
+        QCOMPARE(touched.front(), 123);
+        QCOMPARE(touched.back(), 142);
+        QCOMPARE(touched.size(), std::size_t{20});
+
+        options = smallOptions();
+        options.useLstm = options.useTransformer = false;
+        MarketEncoder cnnOnly = makeEncoder(options);
+        touched = rowsTouchedBy(cnnOnly, m_market, row, 100, 90);
+        QCOMPARE(touched.front(), row);
+        QCOMPARE(touched.back(), row + 63); // 1 + 3 * (1 + 4 + 16) bars
+        QCOMPARE(touched.size(), std::size_t{64});
+    }
+
+    void eachBranchTakesPart()
+    {
+        torch::NoGradGuard guard;
+        for (int off = 0; off < 3; ++off) {
+            MarketEncoderOptions options = smallOptions();
+            (off == 0 ? options.useCnn : off == 1 ? options.useLstm : options.useTransformer) = false;
+            MarketEncoder encoder = makeEncoder(options);
+            QCOMPARE(encoder->branchNames().size(), std::size_t{2});
+            QVERIFY(!torch::allclose(encode(encoder, m_market, 80, 8), [&] {
+                MarketEncoder all = makeEncoder(smallOptions());
+                return encode(all, m_market, 80, 8);
+            }()));
+        }
+    }
+
+    void gatesAreSharesOfTheBranches()
+    {
+        MarketEncoder encoder = makeEncoder(smallOptions());
+        const std::int64_t context = encoder->contextRows();
+        const Tensor gates = encoder(m_market.narrow(0, 80 - context, context + 10).unsqueeze(0)).gates;
+        QCOMPARE(gates.sizes().vec(), (std::vector<std::int64_t>{1, 10, 3}));
+        QVERIFY(torch::allclose(gates.sum(2), torch::ones({1, 10}, torch::kFloat64)));
+        QVERIFY(gates.min().item<double>() > 0.0);
+    }
+
+    void gradientsAgreeWithFiniteDifferences()
+    {
+        MarketEncoder encoder = makeEncoder(smallOptions());
+        const Tensor weight = torch::randn({10, 16}, torch::kFloat64);
+        const auto loss = [&] { return (encode(encoder, m_market, 80, 10) * weight).sum(); };
+        encoder->zero_grad();
+        loss().backward();
+        for (const auto& item : encoder->named_parameters()) {
+            Tensor flat = item.value().detach().view({-1});
+            const std::int64_t at = flat.numel() / 2;
+            const double analytic = item.value().grad().view({-1})[at].item<double>();
+            const double step = 1e-5;
+            torch::NoGradGuard guard;
+            flat[at] += step;
+            const double above = loss().item<double>();
+            flat[at] -= 2.0 * step;
+            const double below = loss().item<double>();
+            flat[at] += step;
+            const double numeric = (above - below) / (2.0 * step);
+            QVERIFY2(std::abs(numeric - analytic) <= 1e-6 * std::max(1.0, std::abs(analytic)),
+                     qPrintable(QString("%1: %2 against %3").arg(item.key().c_str()).arg(analytic).arg(numeric)));
+        }
+    }
+
+    void sizesThatDoNotFitAreRefused()
+    {
+        MarketEncoderOptions options = smallOptions();
+        options.heads = 3;
+        QVERIFY_EXCEPTION_THROWN(MarketEncoder{options}, Error);
+        options = smallOptions();
+        options.useCnn = options.useLstm = options.useTransformer = false;
+        QVERIFY_EXCEPTION_THROWN(MarketEncoder{options}, Error);
+    }
+};
+
+QTEST_GUILESS_MAIN(EncoderTest)
+#include "tst_encoder.moc"

@@ -1,0 +1,73 @@
+// The window LSTM against libtorch's own, which runs every window apart.
+#include <QTest>
+
+#include "models/LstmScan.h"
+
+using namespace btcai;
+using torch::Tensor;
+
+namespace {
+
+constexpr std::int64_t kStretches = 2, kTokens = 9, kWindow = 4, kInputs = 3, kHidden = 5;
+
+/// Our gate order is input, forget, output, cell; libtorch's is input, forget, cell, output.
+Tensor toTorchOrder(const Tensor& t)
+{
+    const auto parts = t.chunk(4, 0);
+    return torch::cat({parts[0], parts[1], parts[3], parts[2]}, 0);
+}
+
+Tensor reference(const Tensor& x, const Tensor& weights, const Tensor& bias, const Tensor& recurrent)
+{
+    torch::nn::LSTM lstm(torch::nn::LSTMOptions(kInputs, kHidden).batch_first(true));
+    lstm->to(torch::kFloat64);
+    std::vector<Tensor> outputs;
+    for (std::int64_t w = 0; w + kWindow <= kTokens; ++w) {
+        const Tensor window = x.narrow(1, w, kWindow);
+        const Tensor zero = torch::zeros({1, kStretches, kHidden}, torch::kFloat64);
+        const auto result = torch::lstm(window, {zero, zero},
+                                        {toTorchOrder(weights), toTorchOrder(recurrent), toTorchOrder(bias), torch::zeros_like(bias)},
+                                        true, 1, 0.0, false, false, true);
+        outputs.push_back(std::get<0>(result).select(1, kWindow - 1));
+    }
+    return torch::stack(outputs, 1);
+}
+
+} // namespace
+
+class LstmTest : public QObject {
+    Q_OBJECT
+
+    Tensor m_x, m_weights, m_bias, m_recurrent;
+
+private slots:
+    void init()
+    {
+        torch::manual_seed(3);
+        m_x = torch::randn({kStretches, kTokens, kInputs}, torch::kFloat64).requires_grad_();
+        m_weights = torch::randn({4 * kHidden, kInputs}, torch::kFloat64).requires_grad_();
+        m_bias = torch::randn({4 * kHidden}, torch::kFloat64).requires_grad_();
+        m_recurrent = (0.5 * torch::randn({4 * kHidden, kHidden}, torch::kFloat64)).detach().requires_grad_();
+    }
+
+    void everyWindowEqualsALstmOfItsOwn()
+    {
+        const Tensor ours = lstmOverWindows(torch::linear(m_x, m_weights, m_bias), m_recurrent, kWindow);
+        QCOMPARE(ours.size(1), kTokens - kWindow + 1);
+        QVERIFY(torch::allclose(ours, reference(m_x, m_weights, m_bias, m_recurrent), 1e-12, 1e-12));
+    }
+
+    void gradientsEqualThoseOfAutograd()
+    {
+        const Tensor weight = torch::randn({kStretches, kTokens - kWindow + 1, kHidden}, torch::kFloat64);
+        const std::vector<Tensor> inputs{m_x, m_weights, m_bias, m_recurrent};
+        const auto ours = torch::autograd::grad(
+            {(lstmOverWindows(torch::linear(m_x, m_weights, m_bias), m_recurrent, kWindow) * weight).sum()}, inputs);
+        const auto theirs = torch::autograd::grad({(reference(m_x, m_weights, m_bias, m_recurrent) * weight).sum()}, inputs);
+        for (std::size_t i = 0; i < inputs.size(); ++i)
+            QVERIFY2(torch::allclose(ours[i], theirs[i], 1e-10, 1e-10), qPrintable(QString("input %1").arg(i)));
+    }
+};
+
+QTEST_GUILESS_MAIN(LstmTest)
+#include "tst_lstm.moc"
