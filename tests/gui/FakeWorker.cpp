@@ -175,6 +175,12 @@ WorkerState stateFromName(std::string_view name)
     std::abort();
 }
 
+void die(int signal)
+{
+    std::signal(signal, SIG_DFL); // a sanitizer may have put a handler of its own there
+    std::raise(signal);
+}
+
 void hang()
 {
     std::signal(SIGTERM, SIG_IGN);
@@ -211,7 +217,7 @@ int main(int argc, char** argv)
         else if (verb == "log")
             std::cerr << argument() << std::endl;
         else if (verb == "signal")
-            std::raise(std::atoi(argument()));
+            die(std::atoi(argument()));
         else if (verb == "exit")
             std::_Exit(std::atoi(argument()));
         else if (verb == "hang")

@@ -97,10 +97,15 @@ void openTab(QWidget& window, const QString& title)
         qWarning("no tab %s", qPrintable(title));
 }
 
-int runGuiTest(int argc, char** argv, QObject& test)
+void prepareGuiTest()
 {
     loadResources();
     failOnWarnings();
+}
+
+int runGuiTest(int argc, char** argv, QObject& test)
+{
+    prepareGuiTest();
     const int failures = QTest::qExec(&test, argc, argv);
     const QString warnings = takeWarnings();
     if (warnings.isEmpty())

@@ -74,6 +74,8 @@ void type(QWidget& parent, const char* editName, const QString& text);
 /// Opens the details tab of that title by a click on it.
 void openTab(QWidget& window, const QString& title);
 
+/// Resources and the handler of warnings.
+void prepareGuiTest();
 int runGuiTest(int argc, char** argv, QObject& test);
 
 } // namespace btcai::gui::test

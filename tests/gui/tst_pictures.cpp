@@ -54,6 +54,36 @@ private slots:
         QVERIFY(takeWarnings().isEmpty());
     }
 
+    /// For the README: with BTCAI_PICTURES_DATA (market data) and BTCAI_WORKER (a real worker) a real run is pictured.
+    void realRun_data() { window_data(); }
+    void realRun()
+    {
+        QFETCH(QString, theme);
+        const QString bars = qEnvironmentVariable("BTCAI_PICTURES_DATA");
+        if (bars.isEmpty())
+            return;
+        WindowFixture fixture({"worker"}, qEnvironmentVariable("BTCAI_WORKER"));
+        fixture.settings->setValue("window/theme", theme);
+        fixture.dataFile = bars;
+        MainWindow& window = fixture.show();
+        type(window, "runName", "scalping-first");
+        type(window, "train.steps", qEnvironmentVariable("BTCAI_PICTURES_STEPS", "2000000"));
+        click(window, "startButton");
+        Run& run = *window.registry().at(0);
+        QTRY_VERIFY_WITH_TIMEOUT(run.progress() > 0.6 && run.store()->evaluation("validation"), 3600000);
+        settle();
+        save(window, "training-" + theme);
+        openTab(window, "Equity");
+        settle();
+        save(window, "equity-" + theme);
+        openTab(window, "Forecast");
+        settle();
+        save(window, "forecast-" + theme);
+        openTab(window, "Learning");
+        click(window, "stopButton");
+        QTRY_VERIFY_WITH_TIMEOUT(!run.isLive(), 120000);
+    }
+
     void firstStart()
     {
         WindowFixture fixture;

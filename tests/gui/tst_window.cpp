@@ -53,8 +53,8 @@ private slots:
         click(window, "checkpointButton");
         QTRY_VERIFY(run.store()->lastCheckpoint());
         click(window, "stopButton");
-        QTRY_COMPARE(status(window), "stopped");
-        QCOMPARE(window.registry().liveCount(), 0);
+        QTRY_COMPARE(window.registry().liveCount(), 0);
+        QCOMPARE(status(window), "stopped");
         openTab(window, "Log");
         QTRY_VERIFY(find<QPlainTextEdit>(window, "logText")->toPlainText().contains("worker stopped"));
     }

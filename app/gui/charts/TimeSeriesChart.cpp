@@ -45,6 +45,7 @@ TimeSeriesChart::TimeSeriesChart(ChartOptions options, const ChartContext& conte
     setObjectName(m_options.name);
     setAttribute(Qt::WA_StyledBackground);
     setProperty("card", true);
+    setAccessibleName(m_options.title);
     buildPlot();
     buildActions();
     connectMouse();

@@ -38,6 +38,7 @@ void TimeSeriesChart::buildPlot()
     m_plot->axisRect()->setAutoMargins(QCP::msAll);
     m_plot->axisRect()->setMinimumMargins(QMargins(6, 8, 16, 2)); // room for half a label at the ends of the axes
     m_plot->setNoAntialiasingOnDrag(true);
+    m_plot->setPlottingHint(QCP::phFastPolylines); // joins of wide pens cost more than the rest of the picture
     m_plot->setMinimumSize(80, 60);
     if (m_options.x == ChartOptions::XAxis::Utc)
         m_plot->xAxis->setTicker(QSharedPointer<UtcTicker>::create());

@@ -1,5 +1,7 @@
 #include "app/gui/training/LiveSettings.h"
 
+#include <utility>
+
 #include <QGridLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -79,7 +81,9 @@ void LiveSettings::setRun(Run* run)
 
 void LiveSettings::reload()
 {
-    m_known = false;
+    const bool knew = std::exchange(m_known, false) && m_shown == m_run;
+    const RunConfig before = m_config;
+    m_shown = m_run;
     if (m_run) {
         try {
             m_config = readRunConfig(m_run->summary().folder / "run.toml");
@@ -92,6 +96,11 @@ void LiveSettings::reload()
         m_problem->setText(tr("No run selected."));
     }
     m_problem->setVisible(!m_known);
+    if (knew && m_known && before == m_config) { // what is being typed stays
+        m_livePart->setVisible(m_run->isLive());
+        check();
+        return;
+    }
     showConfig();
 }
 

@@ -36,6 +36,7 @@ private:
 
     std::shared_ptr<const RunSelection> m_selection;
     Run* m_run = nullptr;
+    const Run* m_shown = nullptr; ///< whose settings stand in the widgets
     RunConfig m_config;
     bool m_known = false;
     QLabel* m_problem;

@@ -68,10 +68,12 @@ QString Run::statusText() const
 {
     if (m_worker && !m_worker->responding())
         return tr("not responding");
+    if (m_resumeAfterLoading)
+        return tr("loading");
     if (m_end && !m_worker)
         return m_end->text;
     switch (status()) {
-    case RunStatus::Starting: return m_resumeAfterLoading ? tr("loading") : tr("starting");
+    case RunStatus::Starting: return tr("starting");
     case RunStatus::Preparing: return tr("preparing");
     case RunStatus::Running: return tr("running");
     case RunStatus::Paused: return tr("paused");
@@ -174,9 +176,10 @@ void Run::unload()
 
 void Run::updateFromDisk(const RunSummary& summary)
 {
-    if (m_worker || m_end)
+    const bool grown = summary.changed > m_summary.changed;
+    if (m_worker || m_resumeAfterLoading || (m_end && !grown))
         return;
-    const bool grown = summary.changed != m_summary.changed;
+    m_end.reset(); // another program went on with it
     const auto validation = m_summary.validationReturn;
     const auto buyAndHold = m_summary.buyAndHoldReturn;
     m_summary = summary;

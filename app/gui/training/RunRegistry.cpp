@@ -12,6 +12,7 @@ namespace btcai::gui {
 
 namespace {
 constexpr int kRescanDelayMs = 500;
+constexpr int kFollowMs = 10'000; ///< how often a run of another program is looked at
 constexpr qsizetype kMaxNameLength = 120;
 }
 
@@ -115,8 +116,13 @@ void RunRegistry::rescan()
         m_scanning = false;
         takeScan(found);
         const QString folder = toQString(m_options.folder);
-        if (m_watcher.directories().isEmpty() && std::filesystem::is_directory(m_options.folder))
+        std::error_code code;
+        if (m_watcher.directories().isEmpty() && std::filesystem::is_directory(m_options.folder, code))
             m_watcher.addPath(folder);
+        const bool elsewhere =
+            std::ranges::any_of(m_runs, [](const auto& run) { return run->status() == RunStatus::ActiveElsewhere; });
+        if (elsewhere)
+            QTimer::singleShot(kFollowMs, this, &RunRegistry::rescan);
         emit scanned();
     });
 }

@@ -111,7 +111,7 @@ QWidget* TrainingTab::buildTrades(const ChartContext& context)
     table->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 8);
     table->horizontalHeader()->setStretchLastSection(true);
     const int em = table->fontMetrics().horizontalAdvance(QLatin1Char('m'));
-    const double widths[TradesModel::ColumnCount] = {6.2, 4.2, 9.9, 9.9, 6.8, 7, 6.8, 6, 6.6, 6, 4.6, 6};
+    const double widths[TradesModel::ColumnCount] = {6.8, 4.2, 11.2, 11.2, 6.8, 7.4, 6.8, 6, 6.6, 6, 4.6, 5.5};
     for (int column = 0; column < TradesModel::ColumnCount; ++column)
         table->setColumnWidth(column, static_cast<int>(widths[column] * em));
     auto* const summary = new QLabel(page);
