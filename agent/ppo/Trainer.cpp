@@ -14,6 +14,7 @@
 #include "agent/ppo/PpoUpdater.h"
 #include "base/BuildInfo.h"
 #include "base/Error.h"
+#include "base/Log.h"
 #include "data/importers/LoadSeries.h"
 #include "models/ModelFactory.h"
 
@@ -126,7 +127,15 @@ struct Trainer::Session {
 
     void tell(WorkerState state, std::string detail = {})
     {
+        logInfo("step {}: {}{}{}", progress.step, protocol::workerStateName(state), detail.empty() ? "" : ", ", detail);
         sink.send(protocol::StateChanged{state, progress.step, std::move(detail)});
+    }
+
+    /// Tells both the listener and the log.
+    void notice(LogLevel level, std::string kind, const std::string& message)
+    {
+        logAt(level, "{}: {}", kind, message);
+        sink.send(protocol::Notice{std::string(logLevelName(level)), std::move(kind), message});
     }
 
     void poll()
@@ -217,6 +226,8 @@ void Trainer::Session::announce()
                                  .validationTo = time(split.validation.last),
                                  .testFrom = time(split.test.first),
                                  .testTo = time(split.test.last)};
+    logInfo("{} bucket, {} bars of {}, {} features, {} parameters, {} on {} threads", info.bucket, info.bars, info.dataName,
+            info.features, info.parameters, tensors->device().str(), torch::get_num_threads());
     sink.send(info);
     folder.writeManifest({{"format", 1},
                           {"version", buildInfo().version},
@@ -257,12 +268,12 @@ void Trainer::Session::applyChangedFields()
             setFieldText(changed, *field, text);
             validate(changed);
         } catch (const Error& error) {
-            sink.send(protocol::Notice{"warning", std::string(errorKindName(error.kind())), error.what()});
+            notice(LogLevel::Warning, std::string(errorKindName(error.kind())), error.what());
             continue;
         }
         config = changed;
         folder.writeConfig(config);
-        sink.send(protocol::Notice{"info", "field-changed", fmt::format("{} = {} from step {}", key, text, progress.step)});
+        notice(LogLevel::Info, "field-changed", fmt::format("{} = {} from step {}", key, text, progress.step));
     }
 }
 
@@ -317,10 +328,10 @@ void Trainer::Session::recoverFromNan(const std::array<torch::Tensor, 3>& lastGo
                     "good weights are saved. Try a lower ppo.learning_rate, or look at the data (btcai check)",
                     progress.nanRetries);
     }
-    sink.send(protocol::Notice{"warning", "nan-caught",
-                               fmt::format("a loss or gradient was not finite at step {}: the update was undone and the learning "
-                                           "rate halved (try {} of {})",
-                                           progress.step, progress.nanRetries, kMaxNanRetries)});
+    notice(LogLevel::Warning, "nan-caught",
+           fmt::format("a loss or gradient was not finite at step {}: the update was undone and the learning rate halved (try {} of "
+                       "{})",
+                       progress.step, progress.nanRetries, kMaxNanRetries));
 }
 
 void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSchedule used, double rolloutSeconds,
@@ -390,6 +401,7 @@ void Trainer::Session::save(bool best)
                                 .configToml = toToml(config), .environment = env->snapshot()};
     const std::string name = saveCheckpoint(folder.checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
     checkpointedStep = progress.step;
+    logInfo("checkpoint {}{}", name, best ? ", the best by validation" : "");
     sink.send(protocol::CheckpointSaved{progress.step, "checkpoints/" + name, best});
 }
 

@@ -20,7 +20,7 @@ void RunControl::resume()
 void RunControl::stop()
 {
     const std::lock_guard lock(m_mutex);
-    m_stop = true;
+    m_stop.requestStop();
     m_changed.notify_all();
 }
 
@@ -38,8 +38,7 @@ void RunControl::setField(std::string key, std::string text)
 
 bool RunControl::stopRequested() const
 {
-    const std::lock_guard lock(m_mutex);
-    return m_stop;
+    return m_stop.stopRequested();
 }
 
 bool RunControl::takeCheckpointRequest()
@@ -58,14 +57,14 @@ double RunControl::waitWhilePaused(const std::function<void()>& onPaused, const 
 {
     {
         const std::lock_guard lock(m_mutex);
-        if (!m_paused || m_stop)
+        if (!m_paused || m_stop.stopRequested())
             return 0.0;
     }
     const auto began = std::chrono::steady_clock::now();
     onPaused();
     {
         std::unique_lock lock(m_mutex);
-        m_changed.wait(lock, [this] { return !m_paused || m_stop; });
+        m_changed.wait(lock, [this] { return !m_paused || m_stop.stopRequested(); });
     }
     onResumed();
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/config/ConfigFile.h"
+#include "base/StopToken.h"
 
 namespace btcai {
 
@@ -32,7 +33,7 @@ private:
     mutable std::mutex m_mutex;
     std::condition_variable m_changed;
     bool m_paused = false;
-    bool m_stop = false;
+    StopToken m_stop;
     bool m_checkpoint = false;
     std::vector<FieldOverride> m_fields;
 };

@@ -154,7 +154,7 @@ private:
     std::thread m_thread;
 };
 
-WorkerState train(const protocol::Start& start, StreamSink& sink, RunControl& control)
+void train(const protocol::Start& start, StreamSink& sink, RunControl& control, LogOptions log)
 {
     RunConfig config = start.resume ? RunConfig{} : parseRunConfig(start.configToml, "configuration");
     if (!start.resume)
@@ -162,17 +162,20 @@ WorkerState train(const protocol::Start& start, StreamSink& sink, RunControl& co
     RunFolder folder = start.resume ? RunFolder::open(start.runFolder) : RunFolder::create(start.runFolder, config);
     if (start.resume)
         config = folder.readConfig();
+    log.file = folder.logFile();
+    const LogSession logToFolder(log);
     sink.startRecording(folder.eventsFile());
     Trainer trainer(folder, config, sink, control);
     const TrainingResult result = trainer.run(start.resume);
     sink.send(protocol::StateChanged{result.end == TrainingEnd::Finished ? WorkerState::Finished : WorkerState::Stopped,
                                      result.step, ""});
     sink.syncRecord();
-    return sink.state();
 }
 
-int fail(StreamSink& sink, ErrorKind kind, const std::string& message)
+int fail(StreamSink& sink, ErrorKind kind, const std::exception& error)
 {
+    logException(error, "training");
+    const std::string message = error.what();
     sink.send(protocol::Notice{"error", std::string(errorKindName(kind)), message});
     sink.send(protocol::StateChanged{WorkerState::Failed, sink.lastStep(), message});
     return exitCode(kind);
@@ -180,7 +183,7 @@ int fail(StreamSink& sink, ErrorKind kind, const std::string& message)
 
 } // namespace
 
-int runWorker(int inputDescriptor, int outputDescriptor)
+int runWorker(int inputDescriptor, int outputDescriptor, const LogOptions& log)
 {
     std::signal(SIGPIPE, SIG_IGN); // a reader that went away is an error of write, not the end of the run
     StreamSink sink(outputDescriptor);
@@ -196,12 +199,12 @@ int runWorker(int inputDescriptor, int outputDescriptor)
             sink.send(protocol::StateChanged{WorkerState::Stopped, 0, ""});
             return 0;
         }
-        train(*start, sink, control);
+        train(*start, sink, control, log);
         return 0;
     } catch (const Error& error) {
-        return fail(sink, error.kind(), error.what());
+        return fail(sink, error.kind(), error);
     } catch (const std::exception& error) {
-        return fail(sink, ErrorKind::Internal, error.what());
+        return fail(sink, ErrorKind::Internal, error);
     }
 }
 

@@ -152,7 +152,7 @@ void addBenchCommand(CLI::App& app, Action& action)
     train->add_option("--iterations", options->iterations, "Timed iterations, after one to warm up")->check(CLI::Range(1, 10000))->capture_default_str();
     train->add_flag("--json", options->json, "Print JSON");
     addFieldOptions(*train, options->fields);
-    train->callback([&action, options] { action = [options] { return runBenchTrain(*options); }; });
+    train->callback([&action, options] { action = [options](const LogOptions&) { return runBenchTrain(*options); }; });
 }
 
 } // namespace btcai::cli

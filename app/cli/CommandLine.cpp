@@ -9,6 +9,7 @@
 #include "agent/config/Field.h"
 #include "agent/worker/WorkerLoop.h"
 #include "base/BuildInfo.h"
+#include "base/CrashHandler.h"
 #include "base/Error.h"
 #include "base/Json.h"
 
@@ -35,7 +36,7 @@ int report(const std::string& kind, const std::string& message, int code, bool j
 void addWorkerCommand(CLI::App& app, Action& action)
 {
     CLI::App* command = app.add_subcommand("worker", "Train under the command of another program: JSON lines on stdin and stdout");
-    command->callback([&action] { action = [] { return runWorker(STDIN_FILENO, STDOUT_FILENO); }; });
+    command->callback([&action] { action = [](const LogOptions& log) { return runWorker(STDIN_FILENO, STDOUT_FILENO, log); }; });
 }
 
 } // namespace
@@ -65,6 +66,12 @@ int run(int argc, char** argv)
     CLI::App app{"BTC-AI Workbench: reinforcement-learning research on Bitcoin markets"};
     app.set_version_flag("--version", fmt::format("btcai {} ({})", buildInfo().version, buildInfo().revision));
     app.require_subcommand(1);
+    installCrashHandler();
+    std::string logLevel = "warning";
+    std::string logFormat = "text";
+    app.add_option("--log-level", logLevel, "What of the log goes to stderr: trace, debug, info, warning, error, critical or off")
+        ->capture_default_str();
+    app.add_option("--log-format", logFormat, "text or json (one object a line)")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
     Action action;
     try {
         addImportCommand(app, action);
@@ -74,7 +81,11 @@ int run(int argc, char** argv)
         addBenchCommand(app, action);
         addWorkerCommand(app, action);
         app.parse(argc, argv);
-        return action();
+        LogOptions log;
+        log.consoleLevel = parseLogLevel(logLevel);
+        log.consoleFormat = log.fileFormat = logFormat == "json" ? LogFormat::JsonLines : LogFormat::Text;
+        const LogSession session(log);
+        return action(log);
     } catch (const CLI::Success& success) { // --help and --version
         return app.exit(success);
     } catch (const CLI::ParseError& error) {

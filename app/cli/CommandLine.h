@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/config/ConfigFile.h"
+#include "base/Log.h"
 
 namespace CLI {
 class App;
@@ -16,8 +17,9 @@ namespace btcai::cli {
 /// an object {"error": {"kind", "message"}} on stdout) and a stable exit code (base/Error.h; 1 for wrong usage).
 int run(int argc, char** argv);
 
-/// What a command does once its options are parsed; returns the exit code.
-using Action = std::function<int()>;
+/// What a command does once its options are parsed; returns the exit code. `log` is where the log goes, as the options
+/// --log-level and --log-format say; a command with a folder of its own adds a file.
+using Action = std::function<int(const LogOptions& log)>;
 
 // Each adds its command (and options) to the app and sets `action` when it was chosen.
 void addImportCommand(CLI::App& app, Action& action);

@@ -63,7 +63,7 @@ void addImportCommand(CLI::App& app, Action& action)
     const auto options = std::make_shared<DataOptions>();
     addImportOptions(*command, *options);
     command->add_option("-o,--output", options->output, "The stored series to write")->required();
-    command->callback([&action, options] { action = [options] { return runImport(*options); }; });
+    command->callback([&action, options] { action = [options](const LogOptions&) { return runImport(*options); }; });
 }
 
 void addCheckCommand(CLI::App& app, Action& action)
@@ -71,7 +71,7 @@ void addCheckCommand(CLI::App& app, Action& action)
     CLI::App* command = app.add_subcommand("check", "Say what is wrong with market data: gaps, spikes, frozen prices");
     const auto options = std::make_shared<DataOptions>();
     addImportOptions(*command, *options);
-    command->callback([&action, options] { action = [options] { return runCheck(*options); }; });
+    command->callback([&action, options] { action = [options](const LogOptions&) { return runCheck(*options); }; });
 }
 
 } // namespace btcai::cli

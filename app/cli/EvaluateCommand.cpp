@@ -72,7 +72,7 @@ void addEvaluateCommand(CLI::App& app, Action& action)
     command->add_option("--part", options->part, "train, validation or test")->capture_default_str();
     command->add_option("--data", options->data, "Other data than the run's; split by the same shares");
     command->add_flag("--json", options->json, "Print JSON");
-    command->callback([&action, options] { action = [options] { return runEvaluate(*options); }; });
+    command->callback([&action, options] { action = [options](const LogOptions&) { return runEvaluate(*options); }; });
 }
 
 } // namespace btcai::cli

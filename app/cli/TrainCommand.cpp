@@ -67,7 +67,7 @@ RunConfig newConfig(const TrainOptions& options)
     return config;
 }
 
-int runTrain(const TrainOptions& options)
+int runTrain(const TrainOptions& options, LogOptions log)
 {
     if (options.resume && (!options.fields.empty() || !options.configFile.empty()))
         throw Error(ErrorKind::BadInput, "--resume goes on with the run's own configuration; leave the other options out");
@@ -76,6 +76,8 @@ int runTrain(const TrainOptions& options)
     if (options.resume)
         config = folder.readConfig();
 
+    log.file = folder.logFile();
+    const LogSession logToFolder(log);
     StreamSink record(-1);
     record.send(protocol::Hello{.version = buildInfo().version, .revision = buildInfo().revision, .pid = ::getpid(),
                                 .device = config.device, .libtorch = TORCH_VERSION, .threads = config.threads});
@@ -88,6 +90,7 @@ int runTrain(const TrainOptions& options)
     try {
         result = trainer.run(options.resume);
     } catch (const Error& error) {
+        logException(error, "training");
         record.send(protocol::Notice{"error", std::string(errorKindName(error.kind())), error.what()});
         record.send(protocol::StateChanged{protocol::WorkerState::Failed, record.lastStep(), error.what()});
         throw;
@@ -127,7 +130,7 @@ void addTrainCommand(CLI::App& app, Action& action)
     command->add_flag("--json", options->json, "Print the result as JSON, and no progress");
     command->add_flag("--quiet", options->quiet, "Print the result only");
     addFieldOptions(*command, options->fields);
-    command->callback([&action, options] { action = [options] { return runTrain(*options); }; });
+    command->callback([&action, options] { action = [options](const LogOptions& log) { return runTrain(*options, log); }; });
 }
 
 } // namespace btcai::cli
