@@ -59,17 +59,18 @@ void StreamSink::send(const protocol::Event& event)
         m_state = change->state;
     if (const auto* metrics = std::get_if<protocol::Metrics>(&event))
         m_lastStep = metrics->step;
-    if (!std::holds_alternative<protocol::Heartbeat>(event)) {
-        if (m_recorder)
-            m_recorder->append(line);
-        else
-            m_unrecorded.push_back(line);
+    // The listener first: on a full disk it must still learn why the run ends.
+    if (m_descriptor >= 0 && !m_listenerGone) {
+        makeRoom();
+        m_queue.push_back({line + "\n", isDroppable(event)});
+        m_wake.notify_all();
     }
-    if (m_descriptor < 0 || m_listenerGone)
+    if (std::holds_alternative<protocol::Heartbeat>(event))
         return;
-    makeRoom();
-    m_queue.push_back({line + "\n", isDroppable(event)});
-    m_wake.notify_all();
+    if (m_recorder)
+        m_recorder->append(line);
+    else
+        m_unrecorded.push_back(line);
 }
 
 void StreamSink::makeRoom()
@@ -131,6 +132,10 @@ void StreamSink::writeLoop()
         const int got = ::poll(&ready, 1, 200);
         if (std::chrono::steady_clock::now() > deadline)
             return;
+        if (got > 0 && (ready.revents & POLLNVAL)) { // not open: there never was a listener
+            leaveListener();
+            return;
+        }
         if (got <= 0 || !(ready.revents & (POLLOUT | POLLERR | POLLHUP)))
             continue;
         // At most what a pipe takes without blocking.
@@ -138,12 +143,18 @@ void StreamSink::writeLoop()
         if (written > 0) {
             pending.erase(0, static_cast<std::size_t>(written));
         } else if (errno != EINTR && errno != EAGAIN) {
-            const std::lock_guard lock(m_mutex);
-            m_listenerGone = true; // EPIPE: the record goes on alone
-            m_queue.clear();
+            leaveListener(); // EPIPE
             return;
         }
     }
+}
+
+/// The record goes on alone.
+void StreamSink::leaveListener()
+{
+    const std::lock_guard lock(m_mutex);
+    m_listenerGone = true;
+    m_queue.clear();
 }
 
 } // namespace btcai

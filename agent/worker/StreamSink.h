@@ -24,6 +24,7 @@ public:
 
     /// From now on events are recorded too; those sent before (hello, state) are recorded first.
     void startRecording(const std::filesystem::path& eventsFile);
+    /// Throws Error(Io) when the record can't be written; the listener gets the event all the same.
     void send(const protocol::Event& event) override;
     void syncRecord();
 
@@ -33,6 +34,7 @@ public:
 
 private:
     void writeLoop();
+    void leaveListener();
     void makeRoom();
 
     struct Line {

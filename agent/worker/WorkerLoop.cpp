@@ -40,6 +40,15 @@ std::int64_t residentBytes()
     return resident * ::sysconf(_SC_PAGESIZE);
 }
 
+/// For what a listener must learn even while the disk is full: the record lacks it then, and the run ends of that anyway.
+void tell(StreamSink& sink, const protocol::Event& event)
+{
+    try {
+        sink.send(event);
+    } catch (const Error&) {
+    }
+}
+
 /// The thread that reads commands. Ends at end of input or when told to.
 class CommandReader {
 public:
@@ -95,7 +104,7 @@ private:
         }
     }
 
-    void refuse(const Error& error) { m_sink.send(protocol::Notice{"warning", "protocol", error.what()}); }
+    void refuse(const Error& error) { tell(m_sink, protocol::Notice{"warning", "protocol", error.what()}); }
 
     void obey(const protocol::Start& start) { settleStart(start); }
     void obey(const protocol::Pause&) { m_control.pause(); }
@@ -176,8 +185,8 @@ int fail(StreamSink& sink, ErrorKind kind, const std::exception& error)
 {
     logException(error, "training");
     const std::string message = error.what();
-    sink.send(protocol::Notice{"error", std::string(errorKindName(kind)), message});
-    sink.send(protocol::StateChanged{WorkerState::Failed, sink.lastStep(), message});
+    tell(sink, protocol::Notice{"error", std::string(errorKindName(kind)), message});
+    tell(sink, protocol::StateChanged{WorkerState::Failed, sink.lastStep(), message});
     return exitCode(kind);
 }
 
