@@ -187,9 +187,9 @@ void writeRunFolder(const std::filesystem::path& folder, const RecordedRunOption
     RunConfig config = defaultConfig(*bucketFromName(options.bucket));
     config.data = "btcusd-5m.csv.gz";
     std::ofstream(folder / "run.toml") << toToml(config);
-    std::ofstream(folder / "worker.log") << "2026-01-05 10:00:00.000 [info] read 200000 bars\n"
-                                            "2026-01-05 10:00:01.200 [warning] 12 gaps in the market data\n"
-                                            "2026-01-05 10:00:02.000 [info] training starts\n";
+    std::ofstream(folder / "worker.log") << "2026-01-05T10:00:00.000Z info     [9:9] Trainer.cpp:12 f: read 200000 bars\n"
+                                            "2026-01-05T10:00:01.200Z warning  [9:9] Trainer.cpp:13 f: 12 gaps in the market data\n"
+                                            "2026-01-05T10:00:02.000Z info     [9:9] Trainer.cpp:14 f: training starts\n";
 }
 
 } // namespace btcai::gui::test

@@ -5,7 +5,11 @@
 #include <QElapsedTimer>
 #include <QTimer>
 
+#include <fstream>
+
 #include "GuiTest.h"
+#include "RecordedRun.h"
+#include "agent/protocol/Codec.h"
 #include "app/gui/charts/TimeSeriesChart.h"
 
 using namespace btcai::gui;
@@ -63,6 +67,43 @@ private slots:
             QCOMPARE(registry.at(i)->store()->metrics()->step, 100 * registry.at(i)->store()->metrics()->iteration);
         window.close();
         QTRY_VERIFY(!window.isVisible());
+    }
+
+    void fiveHundredLongRunsAreListed()
+    {
+        WindowFixture fixture;
+        const std::filesystem::path first = fixture.folder.filePath("long").toStdString();
+        writeRunFolder(first);
+        {
+            std::ofstream record(first / "events.jsonl", std::ios::app);
+            record << btcai::protocol::encode(btcai::protocol::Hello{}) << "\n"
+                   << btcai::protocol::encode(btcai::protocol::StateChanged{btcai::protocol::WorkerState::Preparing, 0, ""}) << "\n"
+                   << btcai::protocol::encode(btcai::protocol::StateChanged{btcai::protocol::WorkerState::Running, 0, ""}) << "\n";
+            btcai::protocol::Metrics m;
+            for (int i = 0; i < 100000; ++i) {
+                m.step = 100 * i;
+                m.totalSteps = 10000000;
+                m.values = {{"entropy", 1.0 / (i + 1)}, {"account_steps_per_s", 1000.0}};
+                record << btcai::protocol::encode(m) << "\n";
+            }
+        }
+        for (int i = 0; i < 500; ++i) {
+            const std::filesystem::path run = fixture.workspace / ("run-" + std::to_string(i));
+            std::filesystem::create_directories(run);
+            for (const char* file : {"events.jsonl", "run.toml"})
+                std::filesystem::create_symlink(first / file, run / file);
+        }
+        QElapsedTimer clock;
+        clock.start();
+        MainWindow& window = fixture.show();
+        const auto shown = clock.elapsed();
+        RunRegistry& registry = window.registry();
+        QTRY_COMPARE_WITH_TIMEOUT(registry.size(), 500, 60000);
+        const auto listed = clock.elapsed();
+        QTRY_VERIFY_WITH_TIMEOUT(find<TimeSeriesChart>(window, "entropyChart")->pointCount(0) > 5000, 60000);
+        qInfo("window shown after %lld ms, 500 runs of 100,000 points listed after %lld ms, one drawn after %lld ms", static_cast<long long>(shown),
+              static_cast<long long>(listed), static_cast<long long>(clock.elapsed()));
+        QCOMPARE(registry.at(0)->summary().step, 9999900);
     }
 };
 

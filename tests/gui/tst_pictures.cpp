@@ -2,7 +2,9 @@
 // that nothing in it is blank.
 #include <set>
 
+#include <QAction>
 #include <QComboBox>
+#include <QFile>
 #include <QTableView>
 
 #include "GuiTest.h"
@@ -54,32 +56,31 @@ private slots:
         QVERIFY(takeWarnings().isEmpty());
     }
 
-    /// For the README: with BTCAI_PICTURES_DATA (market data) and BTCAI_WORKER (a real worker) a real run is pictured.
-    void realRun_data() { window_data(); }
+    /// For the README: with BTCAI_PICTURES_DATA (market data), BTCAI_PICTURES_CONFIG (a run.toml) and BTCAI_WORKER (a real worker)
+    /// a real run is pictured while it goes on.
     void realRun()
     {
-        QFETCH(QString, theme);
         const QString bars = qEnvironmentVariable("BTCAI_PICTURES_DATA");
         if (bars.isEmpty())
             return;
         WindowFixture fixture({"worker"}, qEnvironmentVariable("BTCAI_WORKER"));
-        fixture.settings->setValue("window/theme", theme);
         fixture.dataFile = bars;
+        QFile config(qEnvironmentVariable("BTCAI_PICTURES_CONFIG"));
+        if (config.open(QIODevice::ReadOnly))
+            fixture.settings->setValue("training/form", QString::fromUtf8(config.readAll()));
         MainWindow& window = fixture.show();
         type(window, "runName", "scalping-first");
-        type(window, "train.steps", qEnvironmentVariable("BTCAI_PICTURES_STEPS", "2000000"));
         click(window, "startButton");
         Run& run = *window.registry().at(0);
-        QTRY_VERIFY_WITH_TIMEOUT(run.progress() > 0.6 && run.store()->evaluation("validation"), 3600000);
-        settle();
-        save(window, "training-" + theme);
-        openTab(window, "Equity");
-        settle();
-        save(window, "equity-" + theme);
-        openTab(window, "Forecast");
-        settle();
-        save(window, "forecast-" + theme);
-        openTab(window, "Learning");
+        QTRY_VERIFY_WITH_TIMEOUT(!run.isLive() || (run.progress() > 0.6 && run.store()->evaluation("validation")), 3600000);
+        for (const char* theme : {"light", "dark"}) {
+            find<QAction>(window, qPrintable(QString("theme.") + theme))->trigger();
+            for (const char* tab : {"Learning", "Equity", "Forecast", "Trades", "Settings", "Log"}) {
+                openTab(window, tab);
+                settle();
+                save(window, QString("real-%1-%2").arg(theme, QString(tab).toLower()));
+            }
+        }
         click(window, "stopButton");
         QTRY_VERIFY_WITH_TIMEOUT(!run.isLive(), 120000);
     }

@@ -182,7 +182,7 @@ private slots:
         auto* const level = find<QComboBox>(window, "logLevel");
         level->setFocus();
         QTest::keyClick(level, Qt::Key_End);
-        QTRY_COMPARE(text->toPlainText(), "2026-01-05 10:00:01.200 [warning] 12 gaps in the market data");
+        QTRY_COMPARE(text->toPlainText(), "2026-01-05T10:00:01.200Z warning  [9:9] Trainer.cpp:13 f: 12 gaps in the market data");
         type(window, "logSearch", "gaps");
         QTest::keyClick(find<QLineEdit>(window, "logSearch"), Qt::Key_Return);
         QCOMPARE(text->textCursor().selectedText(), "gaps");

@@ -1,6 +1,10 @@
 #include "app/gui/charts/ChartExport.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <QBuffer>
+#include <QDateTime>
 #include <QImage>
 #include <QSvgGenerator>
 
@@ -20,7 +24,42 @@ void paint(QCPPainter& painter, const QWidget& legend, QCustomPlot& plot, const 
     plot.toPainter(&painter, plot.width(), plot.height());
 }
 
+std::vector<double> allX(std::span<const CsvColumn> columns, double lower, double upper)
+{
+    std::vector<double> xs;
+    for (const CsvColumn& column : columns)
+        std::ranges::copy_if(column.x, std::back_inserter(xs), [&](double x) { return x >= lower && x <= upper; });
+    std::ranges::sort(xs);
+    xs.erase(std::ranges::unique(xs).begin(), xs.end());
+    return xs;
+}
+
+QByteArray cell(const CsvColumn& column, double x)
+{
+    const auto found = std::ranges::lower_bound(column.x, x);
+    if (found == column.x.end() || *found != x)
+        return {};
+    const double value = column.y[static_cast<std::size_t>(found - column.x.begin())];
+    return std::isfinite(value) ? QByteArray::number(value, 'g', QLocale::FloatingPointShortest) : QByteArray();
+}
+
 } // namespace
+
+QByteArray columnsToCsv(std::span<const CsvColumn> columns, double lower, double upper, bool utc)
+{
+    QByteArray csv = utc ? "time_utc" : "step";
+    for (const CsvColumn& column : columns)
+        csv += ",\"" + column.name.toUtf8().replace('"', "\"\"") + '"';
+    csv += '\n';
+    for (const double x : allX(columns, lower, upper)) {
+        csv += utc ? QDateTime::fromMSecsSinceEpoch(std::llround(1000.0 * x), Qt::UTC).toString(Qt::ISODate).toLatin1()
+                   : QByteArray::number(x, 'f', 0);
+        for (const CsvColumn& column : columns)
+            csv += ',' + cell(column, x);
+        csv += '\n';
+    }
+    return csv;
+}
 
 QByteArray chartToPng(const QWidget& legend, QCustomPlot& plot, const QColor& background, double scale)
 {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include <QByteArray>
 #include <QColor>
 #include <QString>
@@ -13,5 +16,15 @@ namespace btcai::gui {
 QByteArray chartToPng(const QWidget& legend, QCustomPlot& plot, const QColor& background, double scale);
 /// The same as vectors.
 QByteArray chartToSvg(const QWidget& legend, QCustomPlot& plot, const QColor& background, const QString& title);
+
+/// One line of a chart; x ascending.
+struct CsvColumn {
+    QString name;
+    std::vector<double> x, y;
+};
+
+/// The points with x in [lower, upper], one row per x; a column without a finite value there stays empty. The first column
+/// is "step" or, with `utc`, "time_utc". Numbers keep their full precision.
+QByteArray columnsToCsv(std::span<const CsvColumn> columns, double lower, double upper, bool utc);
 
 } // namespace btcai::gui

@@ -70,8 +70,7 @@ EquityPanel::EquityPanel(std::shared_ptr<const RunSelection> selection, const Ch
     m_table = new QTableView(this);
     m_table->setObjectName(QStringLiteral("evaluationTable"));
     m_table->setModel(m_model);
-    m_table->setFont(denseFont(font()));
-    m_table->horizontalHeader()->setFont(m_table->font());
+    makeDense(*m_table);
     m_table->verticalHeader()->hide();
     m_table->setSelectionMode(QAbstractItemView::NoSelection);
     m_table->setFocusPolicy(Qt::NoFocus);

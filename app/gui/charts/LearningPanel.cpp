@@ -7,6 +7,8 @@ namespace btcai::gui {
 
 namespace {
 
+constexpr const char* kWaits = "waits for the first iteration";
+
 struct LineSpec {
     const char* name;
     std::string metric;
@@ -23,7 +25,7 @@ struct ChartSpec {
     std::vector<LineSpec> lines;
     bool stacked = false;
     bool withZero = false;
-    const char* emptyText = "waits for the first iteration";
+    const char* emptyText = kWaits;
 };
 
 std::vector<ChartSpec> specs()
@@ -32,7 +34,7 @@ std::vector<ChartSpec> specs()
     const std::string sampled = RunStore::evaluationSeries(kValidationPart, kSampledRow);
     return {
         {"episodeReturnChart", "Episode return", "Mean total log return of the training episodes that ended in an iteration, costs paid",
-         Quantity::Percent, {{"agent", "episode_return", Agent}}, false, true},
+         Quantity::Percent, {{"agent", "episode_return", Agent}}, false, true, "waits for the first finished episode"},
         {"validationChart", "Return on validation",
          "Total return on the part that is not learned from, costs paid: the agent with sampled actions (the band is one standard error over "
          "accounts), with the likeliest action (argmax), and buy and hold (B&H)", Quantity::Return,
@@ -95,7 +97,14 @@ LearningPanel::LearningPanel(std::shared_ptr<const RunSelection> selection, cons
             if (!line.error.empty())
                 chart->addBand(index, tr("%1 ± standard error").arg(tr(line.name)));
         }
-        chart->setFeed(makeStoreFeed(selection, std::move(metrics), std::move(errors)));
+        ChartFeed feed = makeStoreFeed(selection, std::move(metrics), std::move(errors));
+        const bool everyIteration = std::string_view(spec.emptyText) == kWaits;
+        feed.fill = [fill = std::move(feed.fill), selection, everyIteration](TimeSeriesChart& filled) {
+            fill(filled);
+            const bool told = everyIteration && selection->store() && selection->store()->metrics();
+            filled.setEmptyText(told ? tr("this run does not tell it") : filled.options().emptyText);
+        };
+        chart->setFeed(std::move(feed));
         add(chart);
     }
 }

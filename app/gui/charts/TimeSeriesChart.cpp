@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <QDateTime>
 #include <qcustomplot.h>
 
 #include "app/gui/charts/ChartExport.h"
@@ -304,48 +303,26 @@ QByteArray TimeSeriesChart::toSvg() const
 
 QByteArray TimeSeriesChart::toCsv() const
 {
-    const QCPRange range = m_plot->xAxis->range();
-    struct Column {
-        QByteArray name;
-        const QCPGraph* graph;
-        int series;
-    };
-    std::vector<Column> columns;
-    for (int i = 0; i < seriesCount(); ++i)
-        columns.push_back({m_series[static_cast<std::size_t>(i)].name.toUtf8(), m_series[static_cast<std::size_t>(i)].graph, i});
-    for (const Band& band : m_bands) {
-        columns.push_back({band.name.toUtf8() + " lower", band.lower, -1});
-        columns.push_back({band.name.toUtf8() + " upper", band.upper, -1});
-    }
-    std::vector<double> xs;
-    for (const Column& column : columns)
-        for (const QCPGraphData& point : *column.graph->data())
-            if (range.contains(point.key))
-                xs.push_back(point.key);
-    std::ranges::sort(xs);
-    xs.erase(std::ranges::unique(xs).begin(), xs.end());
-
-    QByteArray csv = m_options.x == ChartOptions::XAxis::Utc ? "time_utc" : "step";
-    for (const Column& column : columns)
-        csv += ",\"" + QByteArray(column.name).replace('"', "\"\"") + '"';
-    csv += '\n';
-    for (const double x : xs) {
-        csv += m_options.x == ChartOptions::XAxis::Utc
-                   ? QDateTime::fromMSecsSinceEpoch(std::llround(1000.0 * x), Qt::UTC).toString(Qt::ISODate).toLatin1()
-                   : QByteArray::number(x, 'f', 0);
-        for (const Column& column : columns) {
-            csv += ',';
-            if (m_options.stacked && column.series >= 0) {
-                csv += QByteArray::number(*valueAt(column.series, x), 'g', QLocale::FloatingPointShortest);
-                continue;
-            }
-            const auto found = column.graph->data()->findBegin(x, false);
-            if (found != column.graph->data()->constEnd() && found->key == x && std::isfinite(found->value))
-                csv += QByteArray::number(found->value, 'g', QLocale::FloatingPointShortest);
+    std::vector<CsvColumn> columns;
+    const auto add = [&](const QString& name, const QCPGraph& graph) {
+        CsvColumn& column = columns.emplace_back(CsvColumn{name, {}, {}});
+        for (const QCPGraphData& point : *graph.data()) {
+            column.x.push_back(point.key);
+            column.y.push_back(point.value);
         }
-        csv += '\n';
+    };
+    for (std::size_t i = 0; i < m_series.size(); ++i) {
+        if (m_options.stacked)
+            columns.push_back({m_series[i].name, m_rawX[i], m_rawY[i]}); // the shares, not their sums
+        else
+            add(m_series[i].name, *m_series[i].graph);
     }
-    return csv;
+    for (const Band& band : m_bands) {
+        add(band.name + QStringLiteral(" lower"), *band.lower);
+        add(band.name + QStringLiteral(" upper"), *band.upper);
+    }
+    const QCPRange range = m_plot->xAxis->range();
+    return columnsToCsv(columns, range.lower, range.upper, m_options.x == ChartOptions::XAxis::Utc);
 }
 
 } // namespace btcai::gui

@@ -76,6 +76,7 @@ public:
     void setSeriesName(int series, const QString& name);
     void clearSeries();
     void setEmptyText(const QString& text);
+    const ChartOptions& options() const { return m_options; }
 
     bool isEmpty() const;
     std::size_t pointCount(int series) const;

@@ -101,6 +101,7 @@ QString formatValue(double value, Quantity quantity)
     switch (quantity) {
     case Quantity::Plain: return significant(value, 4);
     case Quantity::Count: return formatCount(value);
+    case Quantity::Whole: return number(value, 0);
     case Quantity::Share: return number(100.0 * value, 1) + QStringLiteral(" %");
     case Quantity::Return: return signedNumber(100.0 * value, 2) + QStringLiteral(" %");
     case Quantity::Percent: return signedNumber(value, 2) + QStringLiteral(" %");
@@ -124,6 +125,7 @@ QString formatTick(double value, double step, Quantity quantity)
         return value == 0.0 ? QStringLiteral("0")
                             : number(value * scale.factor, decimalsFor(step * scale.factor)) + QLatin1String(scale.suffix).trimmed();
     }
+    case Quantity::Whole:
     case Quantity::Price: return number(value, decimalsFor(step));
     case Quantity::Plain: break;
     }

@@ -12,6 +12,7 @@ namespace btcai::gui {
 enum class Quantity {
     Plain,   ///< four significant digits
     Count,   ///< 12,345 or 1.23 M
+    Whole,   ///< 1,234,567
     Share,   ///< 0.05 is written 5.0 %
     Return,  ///< 0.05 is written +5.00 %
     Percent, ///< 5.0 is written +5.00 %

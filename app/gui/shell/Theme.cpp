@@ -2,9 +2,11 @@
 
 #include <QApplication>
 #include <QFile>
+#include <QHeaderView>
 #include <QPalette>
 #include <QStyleFactory>
 #include <QStyleHints>
+#include <QTableView>
 
 #include "app/gui/training/Run.h"
 
@@ -135,11 +137,14 @@ QString Theme::styleSheet() const
     return sheet;
 }
 
-QFont denseFont(QFont font)
+void makeDense(QTableView& table)
 {
     constexpr double kDense = 0.9;
+    QFont font = table.font();
     font.setPointSizeF(kDense * font.pointSizeF());
-    return font;
+    table.setFont(font);
+    // a style sheet of the application overrides the font of a header's sections
+    table.horizontalHeader()->setStyleSheet(QStringLiteral("QHeaderView::section { font-size: %1pt; }").arg(font.pointSizeF()));
 }
 
 QString themeName(ThemeChoice choice)

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <QColor>
-#include <QFont>
 #include <QObject>
 #include <QString>
 
 class QApplication;
+class QTableView;
 
 namespace btcai::gui {
 
@@ -46,8 +46,8 @@ private:
     bool m_systemDark = false;
 };
 
-/// A little smaller, for tables of many columns.
-QFont denseFont(QFont font);
+/// A little smaller, for tables of many columns; their header too.
+void makeDense(QTableView& table);
 
 QString themeName(ThemeChoice choice);
 ThemeChoice themeFromName(const QString& name);

@@ -27,7 +27,11 @@ LiveSettings::LiveSettings(std::shared_ptr<const RunSelection> selection, const 
     m_all->setHeaderLabels({tr("Setting"), tr("Value"), tr("Unit"), tr("Name in files"), tr("Meaning")});
     m_all->setRootIsDecorated(false);
     m_all->setSelectionMode(QAbstractItemView::NoSelection);
-    m_all->header()->setSectionResizeMode(QHeaderView::ResizeToContents);
+    m_all->setTextElideMode(Qt::ElideMiddle);
+    const int em = fontMetrics().horizontalAdvance(QLatin1Char('m'));
+    const int widths[] = {14, 13, 7, 15};
+    for (int column = 0; column < 4; ++column)
+        m_all->setColumnWidth(column, widths[column] * em);
     m_livePart = buildLivePart();
     auto* const layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -120,6 +124,7 @@ void LiveSettings::showConfig()
                                  toQString(field.help)};
         for (int column = 0; column < 5; ++column)
             item->setText(column, texts[column]);
+        item->setToolTip(1, texts[1]);
         item->setToolTip(4, texts[4]);
     }
     check();

@@ -17,17 +17,17 @@ void LogBuffer::clear() { m_lines.clear(); }
 
 LogLevel levelOfLine(const QString& line)
 {
-    const QString head = line.left(200); // the level stands before the message
-    const auto names = [&](const char* name) {
-        return head.contains(QLatin1String(name), Qt::CaseInsensitive);
+    // "2026-01-05T10:00:01.200Z warning  [pid:thread] ..." as base/Log writes it, or a JSON line of it
+    const QString head = line.left(160);
+    const QString word = head.section(u' ', 1, 1, QString::SectionSkipEmpty);
+    const auto is = [&](QLatin1String name) {
+        return word == name || head.contains(QStringLiteral("\"level\":\"%1\"").arg(name));
     };
-    if (names("[error]") || names("[critical]") || names("\"level\":\"error\"") || names("\"level\":\"critical\""))
+    if (is(QLatin1String("error")) || is(QLatin1String("critical")))
         return LogLevel::Error;
-    if (names("[warning]") || names("[warn]") || names("\"level\":\"warning\""))
+    if (is(QLatin1String("warning")))
         return LogLevel::Warning;
-    if (names("[debug]") || names("[trace]") || names("\"level\":\"debug\"") || names("\"level\":\"trace\""))
-        return LogLevel::Debug;
-    return LogLevel::Info;
+    return is(QLatin1String("debug")) || is(QLatin1String("trace")) ? LogLevel::Debug : LogLevel::Info;
 }
 
 LogLevel levelFromName(const QString& name)

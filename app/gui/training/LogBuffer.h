@@ -30,7 +30,7 @@ private:
     std::uint64_t m_next = 0;
 };
 
-/// The level that stands in a line of a log file ("[warning]"); Info when none does.
+/// The level that stands in a line of a worker's log; Info when none does.
 LogLevel levelOfLine(const QString& line);
 /// Of a notice: "info", "warning", "error".
 LogLevel levelFromName(const QString& name);

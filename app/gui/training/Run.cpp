@@ -260,9 +260,6 @@ void Run::onEvent(const protocol::Event& event)
     updateSummary(m_summary, event);
     if (const auto* notice = std::get_if<protocol::Notice>(&event))
         note(levelFromName(toQString(notice->level)), toQString(notice->message));
-    if (const auto* saved = std::get_if<protocol::CheckpointSaved>(&event))
-        note(LogLevel::Info, tr("checkpoint at step %1%2").arg(formatCount(static_cast<double>(saved->step)),
-                                                               saved->best ? tr(" (best so far)") : QString()));
     touch();
     if (std::holds_alternative<protocol::StateChanged>(event))
         emit statusChanged();

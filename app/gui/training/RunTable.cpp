@@ -67,7 +67,7 @@ RunTable::RunTable(RunModel& model, const Theme& theme, RefreshTimer& timer, QWi
     m_proxy->setSourceModel(&model);
     m_proxy->setSortRole(RunModel::SortRole);
     setModel(m_proxy);
-    setFont(denseFont(font()));
+    makeDense(*this);
     setSelectionBehavior(QAbstractItemView::SelectRows);
     setSelectionMode(QAbstractItemView::SingleSelection);
     setShowGrid(false);

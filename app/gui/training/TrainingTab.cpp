@@ -100,9 +100,8 @@ QWidget* TrainingTab::buildTrades(const ChartContext& context)
     proxy->setSortRole(TradesModel::SortRole);
     auto* const table = new QTableView(page);
     table->setObjectName(QStringLiteral("tradesTable"));
-    table->setFont(denseFont(table->font()));
+    makeDense(*table);
     table->setModel(proxy);
-    table->horizontalHeader()->setFont(table->font());
     table->setSortingEnabled(true);
     table->sortByColumn(TradesModel::AtStep, Qt::DescendingOrder);
     table->setShowGrid(false);
