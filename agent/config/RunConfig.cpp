@@ -18,6 +18,7 @@ RunConfig defaultConfig(Bucket bucket)
     config.model.patchBars = spec.patchBars;
     config.model.horizons = spec.horizons;
     config.ppo.gamma = spec.gamma;
+    config.reward.drawdownPenalty = spec.drawdownPenalty;
     return config;
 }
 

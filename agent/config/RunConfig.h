@@ -59,7 +59,7 @@ struct RunConfig {
         bool useCnn = true;
         bool useLstm = true;
         bool useTransformer = true;
-        double holdBias = 2.0;
+        double holdBias = 4.0;
         std::string horizons = "1,12,48";
         bool operator==(const Model&) const = default;
     } model;

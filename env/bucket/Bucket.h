@@ -21,6 +21,7 @@ struct BucketSpec {
     std::int64_t episodeBars;    ///< length of a training episode
     std::string_view horizons;   ///< forecast horizons in bars
     double gamma;                ///< discount per bar
+    double drawdownPenalty;      ///< weight of new drawdown in the reward: above 0 where drawdown counts most
     std::string_view goal;
 };
 
