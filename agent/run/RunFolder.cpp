@@ -29,14 +29,24 @@ RunFolder::RunFolder(fs::path path) : m_path(std::move(path))
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
-    : m_path(std::move(other.m_path)), m_lock(std::exchange(other.m_lock, -1))
+    : m_path(std::move(other.m_path)), m_lock(std::exchange(other.m_lock, -1)), m_made(other.m_made), m_discard(other.m_discard)
 {
 }
 
 RunFolder::~RunFolder()
 {
-    if (m_lock >= 0)
-        ::close(m_lock);
+    if (m_lock < 0)
+        return;
+    if (m_discard) {
+        std::error_code ignored; // what can't be removed stays
+        for (const fs::path& file : {configFile(), eventsFile(), logFile(), m_path / "manifest.json", m_path / "lock"})
+            fs::remove(file, ignored);
+        for (const fs::path& folder : {checkpoints(), evaluations()})
+            fs::remove(folder, ignored); // only when it is empty
+        if (m_made)
+            fs::remove(m_path, ignored);
+    }
+    ::close(m_lock);
 }
 
 RunFolder RunFolder::create(const fs::path& path, const RunConfig& config)
@@ -45,8 +55,10 @@ RunFolder RunFolder::create(const fs::path& path, const RunConfig& config)
         throw Error(ErrorKind::BadInput, "{}: there is a run already; choose another folder, or resume it", path.string());
     if (fs::exists(path) && !fs::is_directory(path))
         throw Error(ErrorKind::BadInput, "{}: is a file, not a folder for a run", path.string());
+    const bool made = !fs::exists(path);
     createDirectoriesDurably(path);
     RunFolder folder(path);
+    folder.m_made = made;
     createDirectoriesDurably(folder.checkpoints());
     createDirectoriesDurably(folder.evaluations());
     folder.writeConfig(config); // last: what has a run.toml is a run
@@ -69,14 +81,20 @@ RunConfig RunFolder::readConfig() const { return readRunConfig(configFile()); }
 
 void RunFolder::writeConfig(const RunConfig& config) const { writeFileDurably(configFile(), std::string_view(toToml(config))); }
 
+namespace {
+
+std::string fileText(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+} // namespace
+
 void RunFolder::writeManifest(const Json& manifest) const
 {
-    writeFileDurably(m_path / "manifest.json", std::string_view(manifest.dump(2) + "\n"));
+    writeFileDurably(m_path / "manifest.json", std::string_view(fileText(manifest)));
 }
 
 void RunFolder::writeEvaluation(const std::string& name, const Json& evaluation) const
 {
-    writeFileDurably(evaluations() / (name + ".json"), std::string_view(evaluation.dump(2) + "\n"));
+    writeFileDurably(evaluations() / (name + ".json"), std::string_view(fileText(evaluation)));
 }
 
 } // namespace btcai

@@ -34,11 +34,17 @@ public:
     void writeManifest(const Json& manifest) const;
     void writeEvaluation(const std::string& name, const Json& evaluation) const;
 
+    /// Takes create() back when this object goes, for a run that never began: removes what was made here and nothing that stood in
+    /// the folder before, so that a corrected second try finds the way free.
+    void discardOnClose() { m_discard = true; }
+
 private:
     explicit RunFolder(std::filesystem::path path);
 
     std::filesystem::path m_path;
     int m_lock = -1;
+    bool m_made = false; ///< create() made the folder itself
+    bool m_discard = false;
 };
 
 } // namespace btcai

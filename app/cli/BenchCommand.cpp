@@ -132,7 +132,7 @@ int runBenchTrain(const BenchOptions& options)
                        {"seconds_per_iteration", {{"median", typical}, {"min", *std::ranges::min_element(seconds)}, {"max", *std::ranges::max_element(seconds)}}},
                        {"share", {{"encode", sum.encode / sum.seconds}, {"rollout", sum.rollout / sum.seconds}, {"update", sum.update / sum.seconds}}}};
     if (options.json)
-        fmt::print("{}\n", json.dump());
+        printJson(json);
     else
         fmt::print("{} bucket, {} parameters, {} threads: {:.0f} account-steps/s, {:.0f} market bars/s (median of {} iterations; encode "
                    "{:.0f} %, rollout {:.0f} %, update {:.0f} %)\n",

@@ -27,7 +27,7 @@ bool wantsJson(int argc, char** argv)
 int report(const std::string& kind, const std::string& message, int code, bool json)
 {
     if (json)
-        fmt::print("{}\n", Json{{"error", {{"kind", kind}, {"message", message}}}}.dump());
+        printJson({{"error", {{"kind", kind}, {"message", message}}}});
     else
         fmt::print(stderr, "btcai: {}\n", message);
     return code;
@@ -40,6 +40,8 @@ void addWorkerCommand(CLI::App& app, Action& action)
 }
 
 } // namespace
+
+void printJson(const Json& json) { fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
 void addFieldOptions(CLI::App& command, std::vector<FieldOverride>& overrides)
 {

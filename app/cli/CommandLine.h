@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/config/ConfigFile.h"
+#include "base/Json.h"
 #include "base/Log.h"
 
 namespace CLI {
@@ -27,6 +28,9 @@ void addCheckCommand(CLI::App& app, Action& action);
 void addTrainCommand(CLI::App& app, Action& action);
 void addEvaluateCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
+
+/// Prints one line of JSON on stdout. Bytes that are no UTF-8, which file names may hold, are replaced.
+void printJson(const Json& json);
 
 /// Adds an option for every field of the table ("--ppo.learning_rate", and its alias such as "--steps"). What was given ends in
 /// `overrides`, in the order of the table.

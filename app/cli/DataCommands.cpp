@@ -36,7 +36,7 @@ int runImport(const DataOptions& options)
     BarStore::write(result.series, options.output);
     const ImportReport& report = result.report;
     if (options.json) {
-        fmt::print("{}\n", report.toJson().dump());
+        printJson(report.toJson());
         return 0;
     }
     fmt::print("{}: {} ({})\n{} bars of {} s, {} to {} UTC, {} gaps with {} missing bars\nwritten to {}\n", options.input,
@@ -49,7 +49,7 @@ int runCheck(const DataOptions& options)
 {
     const QualityReport report = assessQuality(importSeries(options.input, options.import).series);
     if (options.json)
-        fmt::print("{}\n", report.toJson().dump());
+        printJson(report.toJson());
     else
         fmt::print("{}", report.toText());
     return 0;

@@ -55,7 +55,7 @@ int runEvaluate(const EvaluateOptions& options)
     const MarketTensors tensors(dataset, forecastHorizons(config), device);
     const EvaluationResult result = evaluatePart(network, dataset, tensors, config, options.part, checkpoint.progress.step);
     if (options.json)
-        fmt::print("{}\n", Json{{"run", options.run}, {"checkpoint", *name}, {"evaluation", evaluationJson(result.evaluation)}}.dump());
+        printJson({{"run", options.run}, {"checkpoint", *name}, {"evaluation", evaluationJson(result.evaluation)}});
     else
         fmt::print("{}, {}\n{}", options.run, *name, evaluationTable(result.evaluation));
     return 0;

@@ -67,6 +67,16 @@ RunConfig newConfig(const TrainOptions& options)
     return config;
 }
 
+void recordFailure(StreamSink& record, const Error& error)
+{
+    logException(error, "training");
+    try {
+        record.send(protocol::Notice{"error", std::string(errorKindName(error.kind())), error.what()});
+        record.send(protocol::StateChanged{protocol::WorkerState::Failed, record.lastStep(), error.what()});
+    } catch (const Error&) { // a full disk: the first error is the one to report
+    }
+}
+
 int runTrain(const TrainOptions& options, LogOptions log)
 {
     if (options.resume && (!options.fields.empty() || !options.configFile.empty()))
@@ -81,18 +91,21 @@ int runTrain(const TrainOptions& options, LogOptions log)
     StreamSink record(-1);
     record.send(protocol::Hello{.version = buildInfo().version, .revision = buildInfo().revision, .pid = ::getpid(),
                                 .device = config.device, .libtorch = TORCH_VERSION, .threads = config.threads});
-    record.startRecording(folder.eventsFile());
     TerminalProgress progress(record, options.json || options.quiet);
     RunControl control;
     const InterruptWatch watch(control);
     Trainer trainer(folder, config, progress, control);
     TrainingResult result;
     try {
+        record.startRecording(folder.eventsFile());
         result = trainer.run(options.resume);
     } catch (const Error& error) {
-        logException(error, "training");
-        record.send(protocol::Notice{"error", std::string(errorKindName(error.kind())), error.what()});
-        record.send(protocol::StateChanged{protocol::WorkerState::Failed, record.lastStep(), error.what()});
+        const auto state = record.state();
+        const bool began = state != protocol::WorkerState::Ready && state != protocol::WorkerState::Preparing;
+        if (options.resume || began)
+            recordFailure(record, error);
+        else
+            folder.discardOnClose();
         throw;
     }
     const bool finished = result.end == TrainingEnd::Finished;
@@ -109,7 +122,7 @@ int runTrain(const TrainOptions& options, LogOptions log)
         folder.writeEvaluation("test", json);
     }
     if (options.json)
-        fmt::print("{}\n", json.dump());
+        printJson(json);
     else if (result.test)
         fmt::print("\n{}\n{:.0f} account-steps/s, {:.0f} market bars/s\n", evaluationTable(*result.test),
                    result.accountStepsPerSecond, result.barsPerSecond);

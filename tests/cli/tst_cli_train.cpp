@@ -1,0 +1,266 @@
+#include <csignal>
+
+#include "agent/protocol/EventLog.h"
+#include "tests/cli/CliTest.h"
+
+using namespace btcai;
+using namespace btcai::test;
+
+// One small run on wandering prices, and what can be done with it.
+class TestCliTrain : public QObject {
+    Q_OBJECT
+
+private slots:
+    void initTestCase()
+    {
+        m_data = m_folder.filePath("btcusd.csv");
+        writeText(m_data, wanderingCsv(5000));
+        m_run = m_folder.filePath("run");
+        m_trained = runBtcai(QStringList{"train", "--data", m_data, "--run", m_run, "--seed", "7", "--steps", "1280", "--json"} + tinyRun());
+        QVERIFY2(m_trained.code == 0, m_trained.shown());
+    }
+
+    // The table a run ends with.
+    void theResultIsPrinted()
+    {
+        QVERIFY2(m_trained.err.isEmpty(), m_trained.err); // JSON and nothing else
+        const Json json = m_trained.json();
+        QVERIFY(json["finished"] == true && json["step"] == 1280 && json["run"] == m_run.toStdString());
+        QVERIFY(json["account_steps_per_s"].get<double>() > 0.0 && json["parameters"].get<std::int64_t>() > 1000);
+        const Json& evaluation = json["evaluation"];
+        QVERIFY(evaluation["part"] == "test" && evaluation["step"] == 1280);
+        std::vector<std::string> names;
+        for (const Json& row : evaluation["rows"])
+            names.push_back(row["name"]);
+        QVERIFY((names == std::vector<std::string>{"agent (sampled)", "agent (argmax)", "buy and hold", "cash"}));
+        const Json& cash = evaluation["rows"][3];
+        for (const char* key : {"total_return", "sharpe", "max_drawdown", "trades", "turnover", "exposure", "cost_share"})
+            QVERIFY2(cash[key] == 0, key);
+        QVERIFY(evaluation["rows"][2]["exposure"].get<double>() > 0.9);
+        QVERIFY(evaluation["rows"][0]["standard_error"].is_number() && evaluation["rows"][1]["standard_error"].is_null());
+    }
+
+    // Buy-and-hold, computed here from the CSV file: bought at the open after the first close of the test part with all the cash, all
+    // costs paid, worth the last close but one.
+    void buyAndHoldIsWhatThePricesSay()
+    {
+        const protocol::RunInfo info = onlyEvent<protocol::RunInfo>();
+        std::map<std::int64_t, std::vector<double>> bars;
+        std::istringstream csv(readText(m_data));
+        std::string line;
+        std::getline(csv, line);
+        while (std::getline(csv, line)) {
+            std::ranges::replace(line, ',', ' ');
+            std::istringstream numbers(line);
+            std::int64_t time = 0;
+            std::vector<double> values(5);
+            numbers >> time;
+            for (double& value : values)
+                numbers >> value;
+            bars[time] = values; // open, high, low, close, volume
+        }
+        auto bar = bars.upper_bound(info.testFrom);
+        double cash = 10'000.0, coins = 0.0;
+        const double goal = cash / std::prev(bar)->second[3];
+        for (; bar != bars.end() && bar->first < info.testTo - 300 && goal - coins > 1e-9 && cash > 1e-6; ++bar) { // a tenth of the volume a bar
+            const double open = bar->second[0], volume = bar->second[4];
+            const double wanted = std::min(goal - coins, 0.1 * volume);
+            const double worst = open * (1.0 + 1e-4 * (1.0 + 20.0 * std::sqrt(wanted / volume))) * 1.001;
+            const double size = std::min(wanted, cash / worst);
+            const double price = open * (1.0 + 1e-4 * (1.0 + 20.0 * std::sqrt(size / volume)));
+            coins += size;
+            cash -= size * price * 1.001;
+            if (size < wanted)
+                break; // the cash is used up
+        }
+        const double last = std::prev(bars.lower_bound(info.testTo - 300))->second[3];
+        const double expected = (cash + coins * last) / 10'000.0 - 1.0;
+        const double got = m_trained.json()["evaluation"]["rows"][2]["total_return"];
+        QVERIFY2(std::abs(got - expected) < 1e-9, QByteArray::number(got, 'g', 12) + " " + QByteArray::number(expected, 'g', 12));
+    }
+
+    void theRunFolderHoldsWhatWasPromised()
+    {
+        for (const char* file : {"run.toml", "manifest.json", "events.jsonl", "checkpoints/latest", "evaluation/test.json"})
+            QVERIFY2(QFileInfo::exists(m_run + "/" + file), file);
+        std::vector<protocol::Event> events;
+        const auto summary = protocol::replayEvents((m_run + "/events.jsonl").toStdString(), [&](const protocol::Event& event) { events.push_back(event); });
+        QVERIFY(summary.lastState == protocol::WorkerState::Finished && !summary.tornLastLine);
+        QVERIFY(std::holds_alternative<protocol::Hello>(events.front()));
+        const auto metrics = std::ranges::count_if(events, [](const auto& event) { return std::holds_alternative<protocol::Metrics>(event); });
+        QCOMPARE(int(metrics), 10); // 1280 steps of 128
+        QVERIFY(readJsonFile((m_run + "/evaluation/test.json").toStdString())["evaluation"] == m_trained.json()["evaluation"]);
+    }
+
+    void evaluateGivesTheSameFigures()
+    {
+        CliResult result = runBtcai({"evaluate", "--run", m_run, "--json"});
+        QVERIFY2(result.code == 0, result.shown());
+        QVERIFY2(result.json()["evaluation"]["rows"] == m_trained.json()["evaluation"]["rows"], result.out + m_trained.out);
+        result = runBtcai({"evaluate", "--run", m_run});
+        QVERIFY2(result.code == 0 && result.out.contains("buy and hold") && result.out.contains("agent (argmax)"), result.shown());
+        result = runBtcai({"evaluate", "--run", m_run, "--part", "tomorrow"});
+        QVERIFY2(result.code == 2 && result.says("write train, validation or test"), result.shown());
+        result = runBtcai({"evaluate", "--run", m_run, "--checkpoint", "step-99"});
+        QVERIFY2(result.code == 2 && result.says("step-99"), result.shown());
+    }
+
+    // Another seed would give other weights; the same gives the same table.
+    void theSameSeedGivesTheSameTable()
+    {
+        const CliResult again = runBtcai(QStringList{"train", "--data", m_data, "--run", m_folder.filePath("again"), "--seed", "7", "--steps", "1280", "--json"} + tinyRun());
+        QVERIFY2(again.code == 0, again.shown());
+        QVERIFY(again.json()["evaluation"] == m_trained.json()["evaluation"]);
+    }
+
+    void aRunIsNeverOverwritten()
+    {
+        const auto before = filesBelow(m_run);
+        CliResult result = runBtcai(QStringList{"train", "--data", m_data, "--run", m_run} + tinyRun());
+        QVERIFY2(result.code == 2 && result.says("there is a run already"), result.shown());
+        QVERIFY(filesBelow(m_run) == before);
+        result = runBtcai({"train", "--resume", "--run", m_run, "--steps", "5"});
+        QVERIFY2(result.code == 2 && result.says("--resume goes on with the run's own configuration"), result.shown());
+        QVERIFY(filesBelow(m_run) == before);
+    }
+
+    // Other data under the old name: neither resumed with nor evaluated on in silence.
+    void changedDataIsNoticed()
+    {
+        const QString run = copyOfRun("changed-data");
+        const std::string before = readText(m_data);
+        writeText(m_data, wanderingCsv(5000, 2));
+        const CliResult resumed = runBtcai({"train", "--resume", "--run", run});
+        const CliResult evaluated = runBtcai({"evaluate", "--run", run});
+        writeText(m_data, before);
+        QVERIFY2(resumed.code == 2 && resumed.says("is not the data this run was trained on"), resumed.shown());
+        QVERIFY2(evaluated.code == 2 && evaluated.says("is not the data this run was trained on"), evaluated.shown());
+    }
+
+    // Each file of the latest checkpoint cut to half: the message names it, and checkpoints and configuration are as they were.
+    void aCheckpointCutShortIsRefused()
+    {
+        const QString run = copyOfRun("cut-short");
+        const QString latest = QString::fromStdString(readText(run + "/checkpoints/latest")).trimmed();
+        QStringList files = QDir(run + "/checkpoints/" + latest).entryList(QDir::Files);
+        QCOMPARE(files.size(), 6);
+        for (const QString name : {"model.safetensors", "environment.bin", "checkpoint.json"}) { // the others: tst_checkpoint
+            const QString file = run + "/checkpoints/" + latest + "/" + name;
+            const std::string whole = readText(file);
+            writeText(file, whole.substr(0, whole.size() / 2));
+            const auto before = withoutRecord(filesBelow(run));
+            const CliResult resumed = runBtcai({"train", "--resume", "--run", run});
+            QVERIFY2(resumed.code == 4, name.toUtf8() + ": " + resumed.shown());
+            QVERIFY2(resumed.says(latest.toUtf8()) && (resumed.says("cut short or changed") || resumed.says("incomplete")), resumed.shown());
+            QVERIFY(withoutRecord(filesBelow(run)) == before);
+            writeText(file, whole);
+        }
+        const CliResult evaluated = runBtcai({"evaluate", "--run", run});
+        QVERIFY2(evaluated.code == 0, evaluated.shown());
+    }
+
+    // Killed in the middle of a line: the run goes on, and the line is mended.
+    void aTornLastLineIsMended()
+    {
+        const QString run = copyOfRun("torn");
+        const QString events = run + "/events.jsonl";
+        const std::string whole = readText(events);
+        writeText(events, whole + "{\"type\":\"metrics\",\"iteration\":11,\"st");
+        const CliResult resumed = runBtcai({"train", "--resume", "--run", run, "--json"});
+        QVERIFY2(resumed.code == 0, resumed.shown());
+        QVERIFY(readText(events).starts_with(whole + "{\"type\":\"hello\""));
+        const auto summary = protocol::replayEvents(events.toStdString(), [](const protocol::Event&) {});
+        QVERIFY(!summary.tornLastLine && summary.lastState == protocol::WorkerState::Finished);
+        QVERIFY(resumed.json()["evaluation"] == m_trained.json()["evaluation"]); // it was at its end already
+    }
+
+    // SIGINT: checkpoint and leave; a second process is kept out while the first one runs; resumed, the run ends as one that was never
+    // interrupted.
+    void aRunIsInterruptedAndResumed()
+    {
+        const QString run = m_folder.filePath("interrupted");
+        const QStringList options = QStringList{"--seed", "5", "--train.checkpoint_every", "1000000", "--train.evaluate_every", "1000000"} + tinyRun();
+        const QString steps = "64000"; // 500 iterations: some seconds
+        QProcess process;
+        process.start(BTCAI_EXECUTABLE, QStringList{"train", "--data", m_data, "--run", run, "--steps", steps} + options);
+        QTRY_VERIFY_WITH_TIMEOUT(readText(run + "/events.jsonl").find("\"metrics\"") != std::string::npos, 30'000);
+        const CliResult second = runBtcai({"train", "--resume", "--run", run});
+        QVERIFY2(second.code == 2 && second.says("another process is running this run"), second.shown());
+        ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+        QVERIFY(process.waitForFinished(30'000));
+        QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+        const QByteArray out = process.readAllStandardOutput();
+        QVERIFY2(process.exitCode() == 130 && out.contains("go on with: btcai train --resume --run"), out);
+
+        std::vector<protocol::Event> events;
+        const auto summary = protocol::replayEvents((run + "/events.jsonl").toStdString(), [&](const protocol::Event& event) { events.push_back(event); });
+        QVERIFY(summary.lastState == protocol::WorkerState::Stopped);
+        const auto& stopped = std::get<protocol::StateChanged>(events.back());
+        QVERIFY(stopped.step > 0 && stopped.step < 64'000 && stopped.step % 128 == 0);
+        QVERIFY(QFileInfo::exists(run + QString::asprintf("/checkpoints/step-%012lld/model.safetensors", static_cast<long long>(stopped.step))));
+        QVERIFY(!QFileInfo::exists(run + "/evaluation/test.json"));
+    }
+
+    void anInterruptedRunFinishes()
+    {
+        const QString run = m_folder.filePath("two-halves");
+        const QStringList options = QStringList{"--seed", "7", "--steps", "1280"} + tinyRun();
+        QProcess process;
+        process.start(BTCAI_EXECUTABLE, QStringList{"train", "--data", m_data, "--run", run} + options);
+        QTRY_VERIFY_WITH_TIMEOUT(readText(run + "/events.jsonl").find("\"preparing\"") != std::string::npos, 30'000);
+        ::kill(static_cast<pid_t>(process.processId()), SIGTERM);
+        QVERIFY(process.waitForFinished(30'000));
+        QVERIFY2(process.exitCode() == 130 || process.exitCode() == 0, process.readAllStandardError());
+        const CliResult resumed = runBtcai({"train", "--resume", "--run", run, "--json"});
+        QVERIFY2(resumed.code == 0, resumed.shown());
+        QVERIFY(resumed.json()["finished"] == true && resumed.json()["step"] == 1280);
+        QVERIFY(resumed.json()["evaluation"] == m_trained.json()["evaluation"]);
+    }
+
+    void benchTellsItsFigures()
+    {
+        const CliResult result = runBtcai(QStringList{"bench", "train", "--bucket", "short", "--iterations", "2", "--json"} + tinyRun());
+        QVERIFY2(result.code == 0, result.shown());
+        const Json json = result.json();
+        QVERIFY(json["bench"] == "train" && json["bucket"] == "short" && json["iterations"] == 2 && json["lookback_bars"] == 16);
+        for (const char* key : {"account_steps_per_s", "market_bars_per_s", "parameters", "threads"})
+            QVERIFY2(json[key].get<double>() > 0.0, key);
+        const double shares = json["share"]["encode"].get<double>() + json["share"]["rollout"].get<double>() + json["share"]["update"].get<double>();
+        QVERIFY(std::abs(shares - 1.0) < 1e-6);
+        const double bars = json["market_bars_per_s"], steps = json["account_steps_per_s"];
+        QVERIFY(std::abs(steps - 2.0 * bars) < 1e-6 * steps); // two accounts a stretch
+    }
+
+private:
+    QString copyOfRun(const QString& name)
+    {
+        const QString copy = m_folder.filePath(name);
+        std::filesystem::copy(m_run.toStdString(), copy.toStdString(), std::filesystem::copy_options::recursive);
+        return copy;
+    }
+
+    /// A failed session is told in the record; everything else must stand.
+    static std::map<std::string, std::string> withoutRecord(std::map<std::string, std::string> files)
+    {
+        files.erase("events.jsonl");
+        files.erase("worker.log");
+        return files;
+    }
+
+    template <typename T> T onlyEvent() const
+    {
+        std::vector<T> found;
+        protocol::replayEvents((m_run + "/events.jsonl").toStdString(), [&](const protocol::Event& event) {
+            if (const T* one = std::get_if<T>(&event))
+                found.push_back(*one);
+        });
+        return found.at(0);
+    }
+
+    QTemporaryDir m_folder;
+    QString m_data, m_run;
+    CliResult m_trained;
+};
+
+QTEST_GUILESS_MAIN(TestCliTrain)
+#include "tst_cli_train.moc"
