@@ -26,6 +26,7 @@ struct RunConfig {
         std::int64_t accounts = 16;
         std::int64_t rolloutBars = 256;
         std::int64_t checkpointEvery = 5;
+        double checkpointSeconds = 5.0;
         std::int64_t checkpointKeep = 3;
         std::int64_t evaluateEvery = 10;
         bool operator==(const Train&) const = default;

@@ -121,6 +121,7 @@ struct Trainer::Session {
     std::optional<RolloutBuffer> buffer;
     RunProgress progress;
     std::int64_t checkpointedStep = -1;
+    SteadyClock::time_point checkpointedAt = SteadyClock::now();
     double sessionSeconds = 0.0; ///< training time of this process
     std::int64_t sessionSteps = 0;
     double pausedSeconds = 0.0;
@@ -155,6 +156,7 @@ struct Trainer::Session {
     void reportIteration(const UpdateStatistics& update, UpdateSchedule schedule, double rolloutSeconds, double updateSeconds);
     void recoverFromNan(const std::array<torch::Tensor, 3>& lastGood, std::int64_t optimizerSteps);
     bool evaluateValidation();
+    bool checkpointDue();
     void save(bool best);
     TrainingResult finish();
 };
@@ -395,12 +397,20 @@ bool Trainer::Session::evaluateValidation()
     return true;
 }
 
+bool Trainer::Session::checkpointDue()
+{
+    const bool asked = control.takeCheckpointRequest();
+    return asked || progress.iteration % config.train.checkpointEvery == 0
+           || secondsSince(checkpointedAt) >= config.train.checkpointSeconds;
+}
+
 void Trainer::Session::save(bool best)
 {
     const Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .dataHash = dataset.dataHash,
                                 .configToml = toToml(config), .environment = env->snapshot()};
     const std::string name = saveCheckpoint(folder.checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
     checkpointedStep = progress.step;
+    checkpointedAt = SteadyClock::now();
     logInfo("checkpoint {}{}", name, best ? ", the best by validation" : "");
     sink.send(protocol::CheckpointSaved{progress.step, "checkpoints/" + name, best});
 }
@@ -441,7 +451,7 @@ TrainingResult Trainer::run(bool resume)
         s.iterate();
         const bool evaluationDue = s.progress.iteration % s.config.train.evaluateEvery == 0 || s.finished();
         const bool best = evaluationDue && s.evaluateValidation();
-        if (best || s.progress.iteration % s.config.train.checkpointEvery == 0 || s.control.takeCheckpointRequest())
+        if (best || s.checkpointDue())
             s.save(best);
         s.poll();
     }
