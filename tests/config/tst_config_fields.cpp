@@ -145,6 +145,21 @@ private slots:
         QVERIFY(checked >= 60);
     }
 
+    // Counts and sizes that the program divides by, allocates with or loops over.
+    void countsAreNeverZeroAndNeverEndless()
+    {
+        for (const char* key : {"train.steps", "train.stretches", "train.accounts", "train.rollout_bars", "train.checkpoint_every",
+                                "train.checkpoint_keep", "train.evaluate_every", "account.initial_cash", "account.exposure",
+                                "account.episode_bars", "costs.max_participation", "model.lookback_bars", "model.patch_bars", "model.width",
+                                "model.layers", "model.heads", "model.head_width", "ppo.learning_rate", "ppo.clip_range", "ppo.epochs",
+                                "ppo.stretches_per_minibatch", "ppo.max_grad_norm", "evaluation.sampled_accounts"}) {
+            RunConfig config = scalping();
+            QVERIFY2(failureOf([&] { setFieldText(config, fieldOf(key), "0"); }), key);
+            QVERIFY2(failureOf([&] { setFieldText(config, fieldOf(key), "-1"); }), key);
+            QVERIFY2(failureOf([&] { setFieldText(config, fieldOf(key), "100000000000000"); }), key);
+        }
+    }
+
     void whatIsNoNumberIsRefused()
     {
         for (const Field& field : runConfigFields()) {

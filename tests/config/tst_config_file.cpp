@@ -71,6 +71,13 @@ private slots:
         }
     }
 
+    // A real number is one for every reader of TOML, also where it is whole.
+    void realNumbersHaveAPoint()
+    {
+        QVERIFY(says(toToml(defaultConfig(Bucket::Scalping)), "\ninitial_cash = 10000.0\n"));
+        QVERIFY(says(toToml(defaultConfig(Bucket::Scalping)), "\nsteps = 2000000\n"));
+    }
+
     // Each field on its own with random values, bit for bit; the others stay at a default that fits.
     void everyValueReadsBackToTheSameBits()
     {

@@ -118,6 +118,8 @@ private slots:
         QCOMPARE(s.count, std::int64_t{5});
         QVERIFY(close(s.winRate, 0.4));
         QVERIFY(close(s.profitFactor, 2.0));
+        const TradeStatistics small = measureTrades(std::vector<double>{0.25, -0.5});
+        QVERIFY(close(small.winRate, 0.5) && close(small.profitFactor, 0.5));
     }
 
     void tradesWithoutLossOrProfit()
