@@ -32,24 +32,6 @@ double secondsSince(SteadyClock::time_point began)
 
 constexpr std::int64_t kMaxNanRetries = 3;
 
-TradingEnvOptions trainingEnvOptions(const RunConfig& config, RowRange rows)
-{
-    const auto rollout = config.train.rolloutBars;
-    TradingEnvOptions options;
-    options.rows = rows;
-    options.stretches = static_cast<std::size_t>(config.train.stretches);
-    options.accounts = static_cast<std::size_t>(config.train.accounts);
-    options.episodeBars = static_cast<std::size_t>((config.account.episodeBars + rollout - 1) / rollout * rollout);
-    options.startGrid = static_cast<std::size_t>(config.model.patchBars);
-    options.initialCash = config.account.initialCash;
-    options.exposure = config.account.exposure;
-    options.allowShort = config.account.allowShort;
-    options.ruinShare = config.account.ruinShare;
-    options.costs = config.costs;
-    options.reward = config.reward;
-    return options;
-}
-
 double meanOf(const std::vector<double>& values)
 {
     return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -89,6 +71,24 @@ double explainedVariance(const RolloutBuffer& buffer)
 }
 
 } // namespace
+
+TradingEnvOptions trainingEnvOptions(const RunConfig& config, RowRange rows)
+{
+    const auto rollout = config.train.rolloutBars;
+    TradingEnvOptions options;
+    options.rows = rows;
+    options.stretches = static_cast<std::size_t>(config.train.stretches);
+    options.accounts = static_cast<std::size_t>(config.train.accounts);
+    options.episodeBars = static_cast<std::size_t>((config.account.episodeBars + rollout - 1) / rollout * rollout);
+    options.startGrid = static_cast<std::size_t>(config.model.patchBars);
+    options.initialCash = config.account.initialCash;
+    options.exposure = config.account.exposure;
+    options.allowShort = config.account.allowShort;
+    options.ruinShare = config.account.ruinShare;
+    options.costs = config.costs;
+    options.reward = config.reward;
+    return options;
+}
 
 BarSeries loadConfiguredSeries(const RunConfig& config)
 {

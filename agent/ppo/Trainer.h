@@ -9,6 +9,7 @@
 #include "agent/run/RunControl.h"
 #include "agent/run/RunFolder.h"
 #include "data/bars/BarSeries.h"
+#include "env/TradingEnv.h"
 
 namespace btcai {
 
@@ -26,6 +27,9 @@ struct TrainingResult {
 /// What the network is fed with and from where: normally the file that `config.data` names; tests give a series.
 using SeriesSource = std::function<BarSeries(const RunConfig&)>;
 BarSeries loadConfiguredSeries(const RunConfig& config);
+
+/// The environment that a configuration trains in. Episodes are rounded up to whole rollouts.
+TradingEnvOptions trainingEnvOptions(const RunConfig& config, RowRange rows);
 
 /// Trains one run in its folder: rollout, update, now and then an evaluation on the validation part and a checkpoint, until
 /// the steps or the minutes are used up or somebody asks to stop. At its end the test part is evaluated, once.

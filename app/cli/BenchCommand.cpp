@@ -9,6 +9,7 @@
 #include "agent/dataset/MarketTensors.h"
 #include "agent/ppo/Collector.h"
 #include "agent/ppo/PpoUpdater.h"
+#include "agent/ppo/Trainer.h"
 #include "app/cli/CommandLine.h"
 #include "base/Json.h"
 #include "data/dataset/SyntheticMarket.h"
@@ -45,20 +46,13 @@ public:
         const torch::Device device = selectDevice(config.device);
         auto sizes = agentNetworkOptions(config, 1, TradingEnv::kObservationSize, 2);
         const auto context = static_cast<std::size_t>(MarketEncoder(sizes.encoder)->contextRows());
-        const auto bars = 3 * (context + static_cast<std::size_t>(config.model.lookbackBars)) + 40'000;
+        const auto bars = 3 * (context + static_cast<std::size_t>(config.model.lookbackBars)) + 40'000 + 2 * static_cast<std::size_t>(config.account.episodeBars);
         m_dataset = makeMarketDataset(config, makeSyntheticMarket({.bars = bars, .seed = 1}).series, context);
         m_tensors.emplace(m_dataset, forecastHorizons(config), device);
-        TradingEnvOptions env;
-        env.rows = m_dataset.split.train;
-        env.stretches = static_cast<std::size_t>(config.train.stretches);
-        env.accounts = static_cast<std::size_t>(config.train.accounts);
-        env.episodeBars = static_cast<std::size_t>(8 * config.train.rolloutBars);
-        env.startGrid = static_cast<std::size_t>(config.model.patchBars);
-        env.costs = config.costs;
-        env.reward = config.reward;
-        m_env.emplace(m_dataset.market, env);
+        m_env.emplace(m_dataset.market, trainingEnvOptions(config, m_dataset.split.train));
         m_env->reset(1);
         sizes.encoder.features = static_cast<std::int64_t>(m_dataset.features.columns());
+        sizes.actions = static_cast<std::int64_t>(m_env->actionCount());
         m_network = makeAgentNetwork(sizes, 1);
         m_network->to(device);
         m_optimizer.emplace(*m_network);
