@@ -88,7 +88,10 @@ private slots:
     void listenerAndRecordGetTheSameLines()
     {
         Pipe pipe;
-        std::vector<std::string> sent;
+        std::vector<std::string> sent, got;
+        WorkerState state = WorkerState::Ready;
+        std::int64_t lastStep = -1, dropped = -1;
+        std::thread listener([&] { got = pipe.readAll(); });
         {
             StreamSink sink(pipe.writer());
             const auto send = [&](const Event& event) {
@@ -99,15 +102,19 @@ private slots:
             send(Heartbeat{1, 0.0, 0, 0});
             sink.startRecording(events());
             send(StateChanged{WorkerState::Preparing, 0, ""});
-            QVERIFY(sink.state() == WorkerState::Preparing);
+            state = sink.state();
             for (std::int64_t step = 1; step <= 500; ++step)
                 send(metricsOf(step));
-            QCOMPARE(sink.lastStep(), std::int64_t{500});
-            QCOMPARE(sink.dropped(), std::int64_t{0});
+            lastStep = sink.lastStep();
+            dropped = sink.dropped();
             sink.syncRecord();
         }
         pipe.closeWriter();
-        QVERIFY(pipe.readAll() == sent);
+        listener.join();
+        QVERIFY(got == sent);
+        QVERIFY(state == WorkerState::Preparing);
+        QCOMPARE(lastStep, std::int64_t{500});
+        QCOMPARE(dropped, std::int64_t{0});
         std::erase_if(sent, [](const std::string& line) { return line.find("heartbeat") != std::string::npos; });
         QVERIFY(linesOf(events()) == sent);
     }
