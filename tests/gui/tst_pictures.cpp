@@ -63,7 +63,7 @@ private slots:
         const QString bars = qEnvironmentVariable("BTCAI_PICTURES_DATA");
         if (bars.isEmpty())
             return;
-        WindowFixture fixture({"worker"}, qEnvironmentVariable("BTCAI_WORKER"));
+        WindowFixture fixture(WorkerOptions().arguments, qEnvironmentVariable("BTCAI_WORKER"));
         fixture.dataFile = bars;
         QFile config(qEnvironmentVariable("BTCAI_PICTURES_CONFIG"));
         if (config.open(QIODevice::ReadOnly))

@@ -6,6 +6,7 @@
 #include <random>
 
 #include <QLabel>
+#include <QPlainTextEdit>
 #include <QProcess>
 #include <QPushButton>
 #include <QTableView>
@@ -60,7 +61,7 @@ RunConfig smallConfig(const QString& bars, std::int64_t steps)
 }
 
 struct RealWindow : WindowFixture {
-    explicit RealWindow(std::int64_t steps = 100000000) : WindowFixture({"worker"}, workerProgram())
+    explicit RealWindow(std::int64_t steps = 100000000) : WindowFixture(WorkerOptions().arguments, workerProgram())
     {
         writeBars(dataFile);
         settings->setValue("training/form", QString::fromStdString(toToml(smallConfig(dataFile, steps))));
@@ -139,6 +140,10 @@ private slots:
             QTRY_VERIFY_WITH_TIMEOUT(entropy->pointCount(0) >= 2, kPatienceMs);
             for (const char* chart : {"policyLossChart", "valueLossChart", "forecastLossChart", "klChart", "actionChart", "speedChart"})
                 QTRY_VERIFY2_WITH_TIMEOUT(find<TimeSeriesChart>(window, chart)->pointCount(0) >= 2, chart, kPatienceMs);
+
+            openTab(window, "Log");
+            QTRY_VERIFY(find<QPlainTextEdit>(window, "logText")->toPlainText().contains("running"));
+            openTab(window, "Learning");
 
             click(window, "pauseButton");
             QTRY_COMPARE_WITH_TIMEOUT(status(window), QString("paused"), kPatienceMs);

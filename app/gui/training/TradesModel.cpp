@@ -30,8 +30,8 @@ const ColumnSpec kColumns[TradesModel::ColumnCount] = {
     {"Exit (UTC)", [](const Trade& t) { return utcWithoutZone(t.exitTime); }, [](const Trade& t) { return double(t.exitTime); }},
     {"Held", [](const Trade& t) { return formatDuration(double(t.exitTime - t.entryTime)); },
      [](const Trade& t) { return double(t.exitTime - t.entryTime); }},
-    {"Entry price", [](const Trade& t) { return price(t.entryPrice); }, [](const Trade& t) { return t.entryPrice; }},
-    {"Exit price", [](const Trade& t) { return price(t.exitPrice); }, [](const Trade& t) { return t.exitPrice; }},
+    {"Price in", [](const Trade& t) { return price(t.entryPrice); }, [](const Trade& t) { return t.entryPrice; }},
+    {"Price out", [](const Trade& t) { return price(t.exitPrice); }, [](const Trade& t) { return t.exitPrice; }},
     {"Quantity", [](const Trade& t) { return formatValue(t.quantity, Quantity::Plain); }, [](const Trade& t) { return t.quantity; }},
     {"Net profit", [](const Trade& t) { return price(t.profit); }, [](const Trade& t) { return t.profit; }},
     {"Net %", [](const Trade& t) { return formatValue(profitShare(t), Quantity::Return); }, profitShare},
@@ -86,17 +86,21 @@ QString TradesModel::summary() const
 {
     if (m_trades.empty())
         return tr("no trade so far");
+    // the same market is traded again in every evaluation: only one of them can be summed up
+    const protocol::Trade& latest = m_trades.back().trade;
     double profit = 0, fees = 0;
-    std::size_t won = 0;
+    std::size_t count = 0, won = 0;
     for (const auto& [number, trade] : m_trades) {
+        if (trade.step != latest.step || trade.part != latest.part)
+            continue;
+        ++count;
         profit += trade.profit;
         fees += trade.fees;
         won += trade.profit > 0 ? 1 : 0;
     }
-    const QString what = m_trades.size() == RunStore::kMaxTrades ? tr("the last %1 trades") : tr("%1 trades");
-    return tr("%1  ·  %2 won  ·  net %3  ·  fees %4")
-        .arg(what.arg(formatCount(double(m_trades.size()))), formatValue(double(won) / double(m_trades.size()), Quantity::Share),
-             price(profit), price(fees));
+    return tr("latest: %1 trades on the %2 part at step %3  ·  %4 won  ·  net %5  ·  fees %6")
+        .arg(formatCount(double(count)), toQString(latest.part), formatCount(double(latest.step)),
+             formatValue(double(won) / double(count), Quantity::Share), price(profit), price(fees));
 }
 
 int TradesModel::rowCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : static_cast<int>(m_trades.size()); }

@@ -22,7 +22,7 @@ public:
 
     /// Null for no run. `identity` changes when the store belongs to another run. False when nothing was new.
     bool follow(const RunStore* store, std::uint64_t identity);
-    /// "812 trades  ·  43.1 % won  ·  net −120.35  ·  fees 88.10", of the trades that the table holds.
+    /// Number, share won, net profit and fees of the latest evaluation's trades.
     QString summary() const;
 
     int rowCount(const QModelIndex& parent = {}) const override;

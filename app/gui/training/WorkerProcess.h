@@ -16,7 +16,7 @@ namespace btcai::gui {
 
 struct WorkerOptions {
     QString program;                        ///< path of `btcai`
-    QStringList arguments{QStringLiteral("worker")};
+    QStringList arguments{QStringLiteral("--log-level"), QStringLiteral("info"), QStringLiteral("worker")};
     int helloTimeoutMs = 60000;            ///< from the start of the process to its first line
     int silentAfterMs = 15000;             ///< without a line: "not responding", never "crashed"
     int stopTimeoutMs = 180000;            ///< from requestStop() to the kill; a checkpoint may take its time
