@@ -110,7 +110,7 @@ QWidget* TrainingTab::buildTrades(const ChartContext& context)
     table->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 8);
     table->horizontalHeader()->setStretchLastSection(true);
     const int em = table->fontMetrics().horizontalAdvance(QLatin1Char('m'));
-    const double widths[TradesModel::ColumnCount] = {6.4, 4.2, 11.2, 11.2, 6.9, 6.3, 6.4, 6, 7, 6.4, 4.7, 5};
+    const double widths[TradesModel::ColumnCount] = {6.3, 4.2, 11.2, 11.2, 6.9, 6.8, 6.8, 6.3, 6.8, 6.3, 4.6, 4};
     for (int column = 0; column < TradesModel::ColumnCount; ++column)
         table->setColumnWidth(column, static_cast<int>(widths[column] * em));
     auto* const summary = new QLabel(page);
