@@ -44,6 +44,8 @@ Json parseJson(std::string_view text, std::string_view what, JsonLimits limits)
         return Json::parse(text);
     } catch (const Json::parse_error& error) {
         throw Error(ErrorKind::BadInput, "{}: not JSON, at byte {}", what, error.byte);
+    } catch (const Json::exception&) { // a number too large for any type, such as 1e999
+        throw Error(ErrorKind::BadInput, "{}: holds a number that is out of range", what);
     }
 }
 

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include "agent/config/Field.h"
 #include "agent/config/MessageText.h"
 #include "base/Error.h"
 #include "base/ReadFile.h"
+#include "base/Toml.h"
 
 namespace btcai {
 
@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 1 << 20;
 constexpr std::size_t kMaxDepth = 8;
-/// Points in one line: each may open a table, and the TOML parser descends into tables until the stack ends.
-constexpr std::ptrdiff_t kMaxPointsInLine = 100;
 
 /// Levenshtein distance, to suggest what a mistyped key may have meant.
 std::size_t editDistance(std::string_view a, std::string_view b)
@@ -93,28 +91,11 @@ void collect(const toml::table& table, const std::string& prefix, std::size_t de
     }
 }
 
-void refuseDeepKeys(std::string_view text, std::string_view source)
-{
-    for (std::size_t line = 1; !text.empty(); ++line) {
-        const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-        if (std::ranges::count(text.substr(0, end), '.') > kMaxPointsInLine)
-            throw Error(ErrorKind::BadInput, "{}:{}: nested too deeply", source, line);
-        text.remove_prefix(end);
-    }
-}
-
 std::vector<FileEntry> readEntries(std::string_view text, std::string_view source)
 {
-    if (text.size() > kMaxBytes)
-        throw Error(ErrorKind::BadInput, "{}: a run configuration has at most {} bytes", source, kMaxBytes);
-    refuseDeepKeys(text, source);
-    try {
-        std::vector<FileEntry> entries;
-        collect(toml::parse(text, source), "", 0, source, entries);
-        return entries;
-    } catch (const toml::parse_error& error) {
-        throw Error(ErrorKind::BadInput, "{}:{}: not TOML: {}", source, error.source().begin.line, error.description());
-    }
+    std::vector<FileEntry> entries;
+    collect(parseToml(text, source, kMaxBytes), "", 0, source, entries);
+    return entries;
 }
 
 void apply(RunConfig& config, const FileEntry& entry)
