@@ -6,6 +6,7 @@
 #include <QtConcurrent/QtConcurrentRun>
 
 #include "app/gui/shell/Format.h"
+#include "app/gui/shell/WhenDone.h"
 #include "app/gui/training/RunNames.h"
 
 namespace btcai::gui {
@@ -144,7 +145,7 @@ void Run::open()
     if (m_store || m_loading || m_worker)
         return;
     m_loading = true;
-    QtConcurrent::run(loadRun, m_summary.folder).then(this, [this](LoadedRun loaded) { takeLoaded(std::move(loaded)); });
+    whenDone(QtConcurrent::run(loadRun, m_summary.folder), this, [this](const LoadedRun& loaded) { takeLoaded(loaded); });
 }
 
 void Run::takeLoaded(LoadedRun loaded)

@@ -6,6 +6,7 @@
 
 #include "agent/config/ConfigFile.h"
 #include "app/gui/shell/Format.h"
+#include "app/gui/shell/WhenDone.h"
 #include "base/Error.h"
 
 namespace btcai::gui {
@@ -112,7 +113,7 @@ void RunRegistry::rescan()
     if (m_scanning)
         return;
     m_scanning = true;
-    QtConcurrent::run(scanWorkspace, m_options.folder).then(this, [this](const std::vector<RunSummary>& found) {
+    whenDone(QtConcurrent::run(scanWorkspace, m_options.folder), this, [this](const std::vector<RunSummary>& found) {
         m_scanning = false;
         takeScan(found);
         const QString folder = toQString(m_options.folder);
