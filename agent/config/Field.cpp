@@ -124,8 +124,9 @@ const std::array kFields{
           "A minibatch is this many stretches with all their bars and accounts.", BTCAI_AT(ppo.stretchesPerMinibatch)},
     Field{"ppo.entropy_coefficient", "", "Entropy coefficient", "", 0, 1, {}, true, false,
           "Weight of the policy's entropy.", BTCAI_AT(ppo.entropyCoefficient)},
-    Field{"ppo.anneal_entropy", "", "Anneal entropy", "", 0, 0, {}, false, true,
-          "The coefficient falls linearly to zero at the last step.", BTCAI_AT(ppo.annealEntropy)},
+    Field{"ppo.entropy_share", "", "Entropy until", "", 0, 1, {}, false, true,
+          "The coefficient falls linearly to zero at this share of the run, so that what follows trains away actions the "
+          "entropy alone kept alive; 0 keeps it constant.", BTCAI_AT(ppo.entropyShare)},
     Field{"ppo.value_coefficient", "", "Value coefficient", "", 0, 10, {}, true, true,
           "Weight of the value loss.", BTCAI_AT(ppo.valueCoefficient)},
     Field{"ppo.forecast_coefficient", "", "Forecast coefficient", "", 0, 10, {}, true, true,

@@ -74,7 +74,7 @@ struct RunConfig {
         std::int64_t epochs = 4;
         std::int64_t stretchesPerMinibatch = 2;
         double entropyCoefficient = 0.005;
-        bool annealEntropy = true;
+        double entropyShare = 0.8;
         double valueCoefficient = 0.5;
         double forecastCoefficient = 0.1;
         double targetKl = 0.03;

@@ -254,9 +254,11 @@ bool Trainer::Session::finished() const
 
 UpdateSchedule Trainer::Session::schedule() const
 {
-    const double left = 1.0 - progressShare();
-    return {.learningRate = config.ppo.learningRate * progress.learningRateScale * (config.ppo.annealLearningRate ? left : 1.0),
-            .entropyCoefficient = config.ppo.entropyCoefficient * (config.ppo.annealEntropy ? left : 1.0)};
+    const double share = progressShare();
+    const double learningRateLeft = config.ppo.annealLearningRate ? 1.0 - share : 1.0;
+    const double entropyLeft = config.ppo.entropyShare > 0.0 ? std::max(0.0, 1.0 - share / config.ppo.entropyShare) : 1.0;
+    return {.learningRate = config.ppo.learningRate * progress.learningRateScale * learningRateLeft,
+            .entropyCoefficient = config.ppo.entropyCoefficient * entropyLeft};
 }
 
 void Trainer::Session::applyChangedFields()
