@@ -35,19 +35,9 @@ TradeAction tradeAction(TargetPosition before, TargetPosition after)
 }
 
 TradingEnv::TradingEnv(std::shared_ptr<const Market> market, TradingEnvOptions options)
-    : m_market(std::move(market)), m_options(options)
+    : m_market(std::move(market)), m_options(std::move(options))
 {
-    const RowRange rows = m_options.rows;
-    const std::size_t grid = m_options.startGrid;
-    const std::size_t firstStart = (rows.first + grid - 1) / grid * grid;
-    if (rows.last > m_market->rows() || firstStart + m_options.episodeBars + 1 > rows.last)
-        throw Error(ErrorKind::BadInput,
-                    "account.episode_bars = {}: an episode does not fit into the {} bars of this part of the data; use more "
-                    "data or a shorter episode",
-                    m_options.episodeBars, rows.size());
-    m_options.rows.first = firstStart;
-    m_lastStart = (rows.last - 1 - m_options.episodeBars) / grid * grid;
-
+    findStarts();
     m_missingBefore.resize(m_market->rows() + 1);
     for (std::size_t row = 0; row < m_market->rows(); ++row)
         m_missingBefore[row + 1] = m_missingBefore[row] + (m_market->present[row] ? 0 : 1);
@@ -66,6 +56,35 @@ TradingEnv::TradingEnv(std::shared_ptr<const Market> market, TradingEnvOptions o
     reset(0);
 }
 
+void TradingEnv::findStarts()
+{
+    const std::size_t grid = m_options.startGrid;
+    std::size_t longest = 0;
+    for (const RowRange& rows : m_options.rows) {
+        if (rows.first > rows.last || rows.last > m_market->rows())
+            throw Error(ErrorKind::BadInput, "rows {} to {} are not there: the market has {}", rows.first, rows.last, m_market->rows());
+        longest = std::max(longest, rows.size());
+        const std::size_t first = (rows.first + grid - 1) / grid * grid;
+        if (first + m_options.episodeBars + 1 > rows.last)
+            continue;
+        m_starts.push_back({first, (rows.last - 1 - m_options.episodeBars - first) / grid + 1});
+        m_startCount += m_starts.back().count;
+    }
+    if (m_starts.empty())
+        throw Error(ErrorKind::BadInput,
+                    "account.episode_bars = {}: an episode does not fit into the {} bars of this part of the data; use more "
+                    "data or a shorter episode",
+                    m_options.episodeBars, longest);
+}
+
+std::size_t TradingEnv::startRow(std::size_t choice) const
+{
+    std::size_t range = 0;
+    for (; choice >= m_starts[range].count; ++range)
+        choice -= m_starts[range].count;
+    return m_starts[range].first + choice * m_options.startGrid;
+}
+
 void TradingEnv::reset(std::uint64_t seed)
 {
     m_seed = seed;
@@ -78,16 +97,13 @@ void TradingEnv::reset(std::uint64_t seed)
 
 void TradingEnv::startStretch(std::size_t stretch)
 {
-    const std::size_t first = m_options.rows.first;
-    std::size_t start = first;
+    std::size_t start = m_starts.front().first;
     if (m_options.randomStarts) {
         Rng rng(m_seed, "episode-start", stretch, m_episode[stretch]);
-        const std::size_t grid = m_options.startGrid;
-        const auto choices = (m_lastStart - first) / grid + 1;
         const auto allowed = static_cast<std::uint32_t>(m_options.maxMissingShare * static_cast<double>(m_options.episodeBars));
         // Data that is mostly holes would never give a start: after some draws any is taken.
         for (int attempt = 0; attempt < 64; ++attempt) {
-            start = first + rng.below(choices) * grid;
+            start = startRow(rng.below(m_startCount));
             if (m_missingBefore[start + m_options.episodeBars] - m_missingBefore[start] <= allowed)
                 break;
         }

@@ -20,12 +20,12 @@ TradeAction tradeAction(TargetPosition before, TargetPosition after);
 
 /// How stretches of market are dealt to accounts.
 struct TradingEnvOptions {
-    RowRange rows;                ///< decisions are taken only in these rows
+    std::vector<RowRange> rows;   ///< decisions are taken only in these; an episode lies within one of them
     std::size_t stretches = 8;    ///< G
     std::size_t accounts = 16;    ///< M per stretch; lanes = G * M, lane = stretch * M + account
     std::size_t episodeBars = 2048; ///< steps until an episode is cut
     std::size_t startGrid = 1;    ///< stretches start at a row divisible by this (the encoder's patch)
-    bool randomStarts = true;     ///< else every episode starts at the first row of the range
+    bool randomStarts = true;     ///< else every episode starts at the first row that it can
     double maxMissingShare = 0.2; ///< of an episode's bars; starts with more are drawn again
     double initialCash = 10'000.0;
     double exposure = 1.0;
@@ -59,7 +59,7 @@ class TradingEnv final : public VectorEnvironment {
 public:
     static constexpr std::size_t kObservationSize = 10;
 
-    /// `market` must outlive the environment. Throws Error(BadInput) when no episode fits into the rows.
+    /// Throws Error(BadInput) when no episode fits into any of the ranges.
     TradingEnv(std::shared_ptr<const Market> market, TradingEnvOptions options);
 
     std::size_t lanes() const override { return m_options.stretches * m_options.accounts; }
@@ -93,6 +93,8 @@ public:
     std::vector<ClosedTrade> takeTrades() { return std::exchange(m_trades, {}); }
 
 private:
+    void findStarts();
+    std::size_t startRow(std::size_t choice) const;
     void startStretch(std::size_t stretch);
     void openAccount(std::size_t lane);
     void trade(std::size_t lane, TargetPosition wanted, std::size_t row);
@@ -103,7 +105,13 @@ private:
 
     std::shared_ptr<const Market> m_market;
     TradingEnvOptions m_options;
-    std::size_t m_lastStart = 0; ///< last row an episode may start at
+    /// The rows an episode may start at: `count` of them from `first` on, a grid step apart.
+    struct Starts {
+        std::size_t first = 0;
+        std::size_t count = 0;
+    };
+    std::vector<Starts> m_starts;
+    std::size_t m_startCount = 0; ///< over all ranges
     std::vector<std::uint32_t> m_missingBefore;
 
     std::uint64_t m_seed = 0;

@@ -149,7 +149,7 @@ private:
     TradingEnvOptions envOptions() const
     {
         TradingEnvOptions options;
-        options.rows = m_rows;
+        options.rows = {m_rows};
         options.stretches = 1;
         options.accounts = sampledCount() + 3;
         options.episodeBars = m_rows.size() - 1;

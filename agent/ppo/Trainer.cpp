@@ -72,11 +72,11 @@ double explainedVariance(const RolloutBuffer& buffer)
 
 } // namespace
 
-TradingEnvOptions trainingEnvOptions(const RunConfig& config, RowRange rows)
+TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRange> rows)
 {
     const auto rollout = config.train.rolloutBars;
     TradingEnvOptions options;
-    options.rows = rows;
+    options.rows = std::move(rows);
     options.stretches = static_cast<std::size_t>(config.train.stretches);
     options.accounts = static_cast<std::size_t>(config.train.accounts);
     options.episodeBars = static_cast<std::size_t>((config.account.episodeBars + rollout - 1) / rollout * rollout);
@@ -184,7 +184,7 @@ void Trainer::Session::prepare(bool resume)
 
     tell(WorkerState::Preparing, "building the network");
     tensors.emplace(dataset, forecastHorizons(config), device);
-    env.emplace(dataset.market, trainingEnvOptions(config, dataset.split.train));
+    env.emplace(dataset.market, trainingEnvOptions(config, {dataset.split.train}));
     network = makeAgentNetwork(agentNetworkOptions(config, static_cast<std::int64_t>(dataset.features.columns()),
                                                    TradingEnv::kObservationSize, static_cast<std::int64_t>(env->actionCount())),
                                config.seed);

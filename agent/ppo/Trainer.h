@@ -28,8 +28,8 @@ struct TrainingResult {
 using SeriesSource = std::function<BarSeries(const RunConfig&)>;
 BarSeries loadConfiguredSeries(const RunConfig& config);
 
-/// The environment that a configuration trains in. Episodes are rounded up to whole rollouts.
-TradingEnvOptions trainingEnvOptions(const RunConfig& config, RowRange rows);
+/// The environment that a configuration trains in, over these ranges of rows. Episodes are rounded up to whole rollouts.
+TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRange> rows);
 
 /// Trains one run in its folder: rollout, update, now and then an evaluation on the validation part and a checkpoint, until
 /// the steps or the minutes are used up or somebody asks to stop. At its end the test part is evaluated, once.

@@ -59,9 +59,9 @@ double attainableLogReturn(const RunConfig& config, const SyntheticMarket& marke
                                                .tokens = config.model.lookbackBars / config.model.patchBars});
     const MarketDataset dataset = makeMarketDataset(config, market.series, static_cast<std::size_t>(encoder->contextRows()));
     TradingEnvOptions options;
-    options.rows = dataset.split.test;
+    options.rows = {dataset.split.test};
     options.stretches = options.accounts = 1;
-    options.episodeBars = options.rows.size() - 1;
+    options.episodeBars = dataset.split.test.size() - 1;
     options.startGrid = static_cast<std::size_t>(config.model.patchBars);
     options.randomStarts = false;
     options.costs = config.costs;

@@ -33,7 +33,7 @@ inline std::shared_ptr<const Market> marketOf(const std::vector<std::optional<Te
 inline TradingEnvOptions oneAccount(const Market& market)
 {
     TradingEnvOptions options;
-    options.rows = {0, market.rows()};
+    options.rows = {{0, market.rows()}};
     options.stretches = options.accounts = 1;
     options.episodeBars = market.rows() - 1;
     options.randomStarts = false;
@@ -82,7 +82,7 @@ inline TradingEnvOptions randomOptions(Rng& rng, std::size_t rows)
     options.stretches = 1 + rng.below(3);
     options.accounts = 1 + rng.below(4);
     options.startGrid = 1 + rng.below(5);
-    options.rows = {rng.below(8), rows};
+    options.rows = {{rng.below(8), rows}};
     options.episodeBars = 8 + rng.below(rows - 8 - 16);
     options.randomStarts = rng.below(4) != 0;
     options.initialCash = 1000.0;

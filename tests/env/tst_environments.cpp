@@ -21,7 +21,7 @@ std::unique_ptr<VectorEnvironment> makeTrading(std::size_t lanes)
     Rng rng(5, "test-conformance");
     const auto market = marketOf(randomRows(rng, 300));
     TradingEnvOptions options;
-    options.rows = {0, market->rows()};
+    options.rows = {{0, market->rows()}};
     options.stretches = 1;
     options.accounts = lanes;
     options.episodeBars = 40;

@@ -413,12 +413,12 @@ private slots:
         auto failure = failureOf([&] { TradingEnv(market, options); });
         QVERIFY(failure && failure->kind == ErrorKind::BadInput && failure->says("account.episode_bars = 6"));
         options.episodeBars = 4;
-        options.rows = {1, 6};
+        options.rows = {{1, 6}};
         QVERIFY(!failureOf([&] { TradingEnv(market, options); }));
         options.startGrid = 4; // the first start would be row 4
         QVERIFY(failureOf([&] { TradingEnv(market, options); }));
         options.startGrid = 1;
-        options.rows = {0, 7}; // a row that is not there
+        options.rows = {{0, 7}}; // a row that is not there
         QVERIFY(failureOf([&] { TradingEnv(market, options); }));
     }
 

@@ -409,8 +409,8 @@ private slots:
             for (const auto& actions : c.actions) {
                 env.step(actions, result);
                 for (std::size_t g = 0; g < asked.stretches; ++g) {
-                    QVERIFY(start[g] % asked.startGrid == 0 && start[g] >= asked.rows.first);
-                    QVERIFY(start[g] + asked.episodeBars < asked.rows.last);
+                    QVERIFY(start[g] % asked.startGrid == 0 && start[g] >= asked.rows[0].first);
+                    QVERIFY(start[g] + asked.episodeBars < asked.rows[0].last);
                     ++steps[g];
                     const std::size_t lane = g * asked.accounts;
                     const bool ended = result.terminated[lane] || result.truncated[lane];
@@ -423,7 +423,7 @@ private slots:
                         QCOMPARE(env.row(g), start[g] + steps[g]);
                     }
                     if (!asked.randomStarts)
-                        QCOMPARE(start[g], (asked.rows.first + asked.startGrid - 1) / asked.startGrid * asked.startGrid);
+                        QCOMPARE(start[g], (asked.rows[0].first + asked.startGrid - 1) / asked.startGrid * asked.startGrid);
                 }
             }
             firstStarts.insert(env.row(0));
@@ -431,15 +431,15 @@ private slots:
         QVERIFY(firstStarts.size() > 20);
     }
 
-    // Every start of a range is drawn about as often as any other, and stretches draw on their own.
-    void startsAreSpreadOverTheRange()
+    // Every start of the ranges is drawn about as often as any other, and stretches draw on their own.
+    void startsAreSpreadOverTheRanges()
     {
-        const auto market = marketOf(std::vector<std::optional<TestBar>>(64, TestBar{100, 100}));
+        const auto market = marketOf(std::vector<std::optional<TestBar>>(96, TestBar{100, 100}));
         TradingEnvOptions options = oneAccount(*market);
         options.randomStarts = true;
         options.episodeBars = 23;
         options.startGrid = 4;
-        options.rows = {3, 64}; // starts 4, 8, ..., 40: ten of them
+        options.rows = {{3, 48}, {50, 60}, {60, 96}}; // starts 4, 8, ..., 24, none, and 60, 64, 68, 72: ten of them
         options.stretches = 500;
         TradingEnv env(market, options);
         std::map<std::size_t, int> counts;
@@ -450,7 +450,8 @@ private slots:
         }
         QCOMPARE(counts.size(), std::size_t{10});
         QCOMPARE(counts.begin()->first, std::size_t{4});
-        QCOMPARE(counts.rbegin()->first, std::size_t{40});
+        QCOMPARE(counts.rbegin()->first, std::size_t{72});
+        QVERIFY(!counts.contains(28) && counts.contains(24) && counts.contains(60));
         for (const auto& [row, count] : counts) // 500 expected, deviation 21
             QVERIFY2(count > 400 && count < 600, std::to_string(count).c_str());
     }
