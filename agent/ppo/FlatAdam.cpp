@@ -6,6 +6,17 @@ namespace btcai {
 
 using torch::Tensor;
 
+void bindParameters(torch::nn::Module& module, const Tensor& parameters, const Tensor& gradients)
+{
+    std::int64_t offset = 0;
+    for (Tensor& parameter : module.parameters()) {
+        const std::int64_t count = parameter.numel();
+        parameter.set_data(parameters.narrow(0, offset, count).view(parameter.sizes()));
+        parameter.mutable_grad() = gradients.narrow(0, offset, count).view(parameter.sizes());
+        offset += count;
+    }
+}
+
 FlatAdam::FlatAdam(torch::nn::Module& module, AdamOptions options) : m_options(options)
 {
     torch::NoGradGuard guard;
@@ -16,18 +27,36 @@ FlatAdam::FlatAdam(torch::nn::Module& module, AdamOptions options) : m_options(o
     m_gradients = torch::zeros_like(m_parameters);
     m_first = torch::zeros_like(m_parameters);
     m_second = torch::zeros_like(m_parameters);
-    std::int64_t offset = 0;
-    for (Tensor& parameter : module.parameters()) {
-        const std::int64_t count = parameter.numel();
-        parameter.set_data(m_parameters.narrow(0, offset, count).view(parameter.sizes()));
-        parameter.mutable_grad() = m_gradients.narrow(0, offset, count).view(parameter.sizes());
-        offset += count;
-    }
+    bindParameters(module, m_parameters, m_gradients);
 }
 
 void FlatAdam::zeroGradients() { m_gradients.zero_(); }
 
-double FlatAdam::gradientNorm() const { return m_gradients.to(torch::kFloat64).norm().item<double>(); }
+void FlatAdam::addGradients(const Tensor& gradients) { m_gradients.add_(gradients); }
+
+double FlatAdam::gradientNorm() const
+{
+    if (!m_gradients.is_cpu())
+        return m_gradients.to(torch::kFloat64).norm().item<double>();
+    // Short sums in float, their sum in double: the rounding of a few additions, and no copy of the buffer.
+    constexpr std::int64_t block = 256;
+    const float* const gradient = m_gradients.data_ptr<float>();
+    const std::int64_t count = m_gradients.numel();
+    double squares = 0.0;
+    for (std::int64_t begin = 0; begin < count; begin += block) {
+        float lanes[16] = {};
+        const std::int64_t end = std::min(begin + block, count);
+        std::int64_t i = begin;
+        for (; i + 16 <= end; i += 16)
+            for (std::int64_t lane = 0; lane < 16; ++lane)
+                lanes[lane] += gradient[i + lane] * gradient[i + lane];
+        for (; i < end; ++i)
+            lanes[0] += gradient[i] * gradient[i];
+        for (const float lane : lanes)
+            squares += static_cast<double>(lane);
+    }
+    return std::sqrt(squares);
+}
 
 void FlatAdam::step(double learningRate, double norm, double maxNorm)
 {

@@ -10,6 +10,9 @@ struct AdamOptions {
     double epsilon = 1e-5; ///< as in OpenAI's PPO
 };
 
+/// Makes the parameters of `module` and their gradients views of two flat buffers [P], in the order of module.parameters().
+void bindParameters(torch::nn::Module& module, const torch::Tensor& parameters, const torch::Tensor& gradients);
+
 /// Adam (Kingma and Ba 2015, algorithm 1) over all parameters of a module in one flat buffer, with gradient clipping by
 /// global norm in the same pass. After construction the module's parameters and their gradients are views of
 /// `parameters()` and `gradients()`; float32, one device.
@@ -19,6 +22,8 @@ public:
 
     /// Clears all gradients. Call before each backward pass.
     void zeroGradients();
+    /// Adds gradients [P] that another backward pass over the same parameters left.
+    void addGradients(const torch::Tensor& gradients);
     /// The global norm of the gradients; not finite if any of them is not.
     double gradientNorm() const;
     /// One step. Gradients of a norm above maxNorm are scaled down to it. `norm` is what gradientNorm() gave.

@@ -4,6 +4,11 @@ namespace btcai {
 
 using torch::Tensor;
 
+Tensor normalizedAdvantage(const Tensor& advantage)
+{
+    return advantage.numel() > 1 ? (advantage - advantage.mean()) / (advantage.std() + 1e-8) : advantage;
+}
+
 PpoLoss ppoLoss(const Tensor& logits, const Tensor& value, const Tensor& action, const Tensor& oldLogProbability,
                 const Tensor& advantage, const Tensor& returns, const PpoLossOptions& options)
 {
@@ -12,9 +17,7 @@ PpoLoss ppoLoss(const Tensor& logits, const Tensor& value, const Tensor& action,
     const Tensor logRatio = logProbability - oldLogProbability;
     const Tensor ratio = logRatio.exp();
 
-    Tensor weight = advantage;
-    if (options.normalizeAdvantages && advantage.numel() > 1)
-        weight = (advantage - advantage.mean()) / (advantage.std() + 1e-8);
+    const Tensor weight = options.normalizeAdvantages ? normalizedAdvantage(advantage) : advantage;
     const Tensor clipped = ratio.clamp(1.0 - options.clipRange, 1.0 + options.clipRange);
 
     PpoLoss loss;

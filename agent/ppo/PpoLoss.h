@@ -21,6 +21,9 @@ struct PpoLoss {
     torch::Tensor clipFraction; ///< share of samples whose ratio left the range
 };
 
+/// The same less its mean and divided by its deviation (Andrychowicz et al. 2021, section 3.7: per minibatch); one value stays as it is.
+torch::Tensor normalizedAdvantage(const torch::Tensor& advantage);
+
 /// Schulman et al., "Proximal Policy Optimization Algorithms" (2017), equations 7 and 9.
 /// logits [..., A]; value, action (int64), oldLogProbability, advantage and returns [...] (one leading shape).
 PpoLoss ppoLoss(const torch::Tensor& logits, const torch::Tensor& value, const torch::Tensor& action,

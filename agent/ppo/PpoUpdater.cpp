@@ -1,5 +1,6 @@
 #include "agent/ppo/PpoUpdater.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -21,6 +22,112 @@ std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, st
     for (std::size_t i = order.size(); i > 1; --i)
         std::swap(order[i - 1], order[rng.below(i)]);
     return order;
+}
+
+/// What one step of the optimiser learns from: B stretches (without a market: B samples, each a stretch of one step of one account).
+struct Minibatch {
+    Tensor state;                                        ///< [B, T, M, S]
+    Tensor action, logProbability, advantage, returns;   ///< [B, T, M]; the advantages normalised if asked for
+    Tensor features;                                     ///< [B, context + T, F], undefined without a market
+    Tensor targets;                                      ///< [B, T, H], undefined without forecasts
+    double knownTargets = 0.0;
+
+    std::int64_t count() const { return state.size(0); }
+    /// The stretches of part i of `parts`: as even as can be, in order.
+    RowRange part(std::size_t i, std::size_t parts) const
+    {
+        const auto all = static_cast<std::size_t>(count());
+        return {all * i / parts, all * (i + 1) / parts};
+    }
+};
+
+Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options, torch::Device device,
+               const std::function<Tensor(const Tensor&)>& asStretches)
+{
+    const auto take = [&](const Tensor& tensor) { return asStretches(tensor).index_select(0, indices).to(device); };
+    Minibatch batch{.state = take(buffer.state), .action = take(buffer.action), .logProbability = take(buffer.logProbability),
+                    .advantage = take(buffer.advantage), .returns = take(buffer.returns), .features = {}, .targets = {}};
+    if (options.normalizeAdvantages)
+        batch.advantage = normalizedAdvantage(batch.advantage);
+    return batch;
+}
+
+Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market, std::int64_t contextRows, const Tensor& indices,
+                        const RunConfig::Ppo& options)
+{
+    Minibatch batch = pick(buffer, indices, options, market.device(), [](const Tensor& tensor) { return tensor; });
+    std::vector<std::int64_t> starts;
+    for (std::int64_t i = 0; i < indices.numel(); ++i)
+        starts.push_back(buffer.startRow[static_cast<std::size_t>(indices[i].item<std::int64_t>())]);
+    batch.features = market.stretches(starts, contextRows, buffer.steps);
+    if (!market.horizons().empty()) {
+        batch.targets = market.targets(starts, buffer.steps);
+        batch.knownTargets = torch::isfinite(batch.targets).sum().item<double>();
+    }
+    return batch;
+}
+
+Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options)
+{
+    return pick(buffer, indices, options, torch::kCPU, [](const Tensor& tensor) {
+        return tensor.dim() == 4 ? tensor.reshape({-1, 1, 1, tensor.size(3)}) : tensor.reshape({-1, 1, 1});
+    });
+}
+
+/// A part's share in the losses of the minibatch: the parts add up to its means.
+struct PartLoss {
+    double total = 0.0, policy = 0.0, value = 0.0, forecast = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
+
+    void add(const PartLoss& other)
+    {
+        total += other.total;
+        policy += other.policy;
+        value += other.value;
+        forecast += other.forecast;
+        entropy += other.entropy;
+        approxKl += other.approxKl;
+        clipFraction += other.clipFraction;
+    }
+};
+
+/// Forward and backward pass over some stretches of the batch. Leaves their share of the gradient in the network.
+PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, const RunConfig::Ppo& options, UpdateSchedule schedule)
+{
+    const auto first = static_cast<std::int64_t>(part.first);
+    const auto count = static_cast<std::int64_t>(part.size());
+    const auto cut = [&](const Tensor& tensor) { return tensor.narrow(0, first, count); };
+    const double share = static_cast<double>(count) / static_cast<double>(batch.count());
+
+    PartLoss sums;
+    Tensor z;
+    Tensor total;
+    if (batch.features.defined()) {
+        z = network->encoder()(cut(batch.features)).embedding;
+        if (batch.targets.defined() && network->options().horizons > 0) {
+            const ForecastOutput forecast = network->forecast(z);
+            const Tensor targets = cut(batch.targets);
+            const double known = torch::isfinite(targets).sum().item<double>();
+            total = gaussianNll(forecast.mean, forecast.logDeviation, targets) * (known / std::max(batch.knownTargets, 1.0));
+            sums.forecast = total.item<double>();
+            total = total * options.forecastCoefficient;
+        }
+    }
+    const HeadOutput heads = network->heads(z, cut(batch.state));
+    const PpoLoss loss = ppoLoss(heads.logits, heads.value, cut(batch.action), cut(batch.logProbability), cut(batch.advantage),
+                                 cut(batch.returns),
+                                 {.clipRange = options.clipRange,
+                                  .valueCoefficient = options.valueCoefficient,
+                                  .entropyCoefficient = schedule.entropyCoefficient,
+                                  .normalizeAdvantages = false});
+    total = total.defined() ? total + loss.total * share : loss.total * share;
+    total.backward();
+    sums.total = total.item<double>();
+    sums.policy = share * loss.policy.item<double>();
+    sums.value = share * loss.value.item<double>();
+    sums.entropy = share * loss.entropy.item<double>();
+    sums.approxKl = share * loss.approxKl.item<double>();
+    sums.clipFraction = share * loss.clipFraction.item<double>();
+    return sums;
 }
 
 } // namespace
@@ -68,58 +175,63 @@ UpdateStatistics PpoUpdater::update(const RolloutBuffer& buffer, const RunConfig
 bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options,
                       UpdateSchedule schedule, UpdateStatistics& sums)
 {
-    const torch::Device device = m_market ? m_market->device() : torch::kCPU;
-    const auto pick = [&](const Tensor& tensor) {
-        // Without a market every sample is a stretch of one step of one account.
-        const Tensor source = m_market ? tensor : tensor.reshape({-1, 1, 1, tensor.dim() == 4 ? tensor.size(3) : 1});
-        const Tensor picked = source.index_select(0, indices).to(device);
-        return tensor.dim() == 4 || m_market ? picked : picked.squeeze(3);
+    const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network->encoder()->contextRows(), indices, options)
+                                     : pickSamples(buffer, indices, options);
+    startThreads(batch.count());
+    const std::size_t parts = m_threads ? std::min<std::size_t>(m_threads->count(), static_cast<std::size_t>(batch.count())) : 1;
+    std::vector<PartLoss> losses(parts);
+    m_optimizer.zeroGradients();
+    const auto computePart = [&](std::size_t i) {
+        AgentNetwork& network = i == 0 ? m_network : m_replicas[i - 1].network;
+        if (i > 0)
+            m_replicas[i - 1].gradients.zero_();
+        losses[i] = backward(network, batch, batch.part(i, parts), options, schedule);
     };
-
-    Tensor z;
-    Tensor forecastLoss = torch::zeros({}, device);
-    if (m_market) {
-        std::vector<std::int64_t> starts;
-        for (std::int64_t i = 0; i < indices.numel(); ++i)
-            starts.push_back(buffer.startRow[static_cast<std::size_t>(indices[i].item<std::int64_t>())]);
-        auto& encoder = m_network->encoder();
-        z = encoder(m_market->stretches(starts, encoder->contextRows(), buffer.steps)).embedding;
-        if (m_network->options().horizons > 0) {
-            const ForecastOutput forecast = m_network->forecast(z);
-            forecastLoss = gaussianNll(forecast.mean, forecast.logDeviation, m_market->targets(starts, buffer.steps));
-        }
+    if (m_threads)
+        m_threads->run(parts, computePart);
+    else
+        computePart(0);
+    PartLoss loss;
+    for (std::size_t i = 0; i < parts; ++i) {
+        loss.add(losses[i]);
+        if (i > 0)
+            m_optimizer.addGradients(m_replicas[i - 1].gradients);
     }
-    const HeadOutput heads = m_network->heads(z, pick(buffer.state));
-    const PpoLoss loss = ppoLoss(heads.logits, heads.value, pick(buffer.action), pick(buffer.logProbability),
-                                 pick(buffer.advantage), pick(buffer.returns),
-                                 {.clipRange = options.clipRange,
-                                  .valueCoefficient = options.valueCoefficient,
-                                  .entropyCoefficient = schedule.entropyCoefficient,
-                                  .normalizeAdvantages = options.normalizeAdvantages});
-    const double kl = loss.approxKl.item<double>();
-    if (options.targetKl > 0.0 && kl > options.targetKl) {
+
+    if (options.targetKl > 0.0 && loss.approxKl > options.targetKl) {
         sums.stoppedByKl = true; // this minibatch would move the policy further still
         if (sums.minibatches > 0)
             return false;
     }
-    m_optimizer.zeroGradients();
-    const Tensor total = loss.total + options.forecastCoefficient * forecastLoss;
-    total.backward();
     const double norm = m_optimizer.gradientNorm();
-    if (!std::isfinite(norm) || !std::isfinite(total.item<double>())) {
+    if (!std::isfinite(norm) || !std::isfinite(loss.total)) {
         sums.notFinite = true;
         return false;
     }
     m_optimizer.step(schedule.learningRate, norm, options.maxGradNorm);
-    sums.policyLoss += loss.policy.item<double>();
-    sums.valueLoss += loss.value.item<double>();
-    sums.forecastLoss += forecastLoss.item<double>();
-    sums.entropy += loss.entropy.item<double>();
-    sums.approxKl += kl;
-    sums.clipFraction += loss.clipFraction.item<double>();
+    sums.policyLoss += loss.policy;
+    sums.valueLoss += loss.value;
+    sums.forecastLoss += loss.forecast;
+    sums.entropy += loss.entropy;
+    sums.approxKl += loss.approxKl;
+    sums.clipFraction += loss.clipFraction;
     sums.gradNorm += norm;
     ++sums.minibatches;
     return true;
+}
+
+void PpoUpdater::startThreads(std::int64_t stretches)
+{
+    if (m_threads || !m_market || !m_market->device().is_cpu())
+        return;
+    const int cores = torch::get_num_threads();
+    const auto count = static_cast<std::size_t>(std::clamp<std::int64_t>(stretches, 1, cores));
+    m_threads = std::make_unique<GradientThreads>(count, cores / static_cast<int>(count));
+    for (std::size_t i = 1; i < count; ++i) {
+        Replica replica{AgentNetwork(m_network->options()), torch::zeros_like(m_optimizer.gradients())};
+        bindParameters(*replica.network, m_optimizer.parameters(), replica.gradients);
+        m_replicas.push_back(std::move(replica));
+    }
 }
 
 } // namespace btcai

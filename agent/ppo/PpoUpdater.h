@@ -1,10 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <vector>
 
 #include "agent/config/RunConfig.h"
 #include "agent/dataset/MarketTensors.h"
 #include "agent/ppo/FlatAdam.h"
+#include "agent/ppo/GradientThreads.h"
 #include "agent/ppo/RolloutBuffer.h"
 #include "models/AgentNetwork.h"
 
@@ -28,9 +31,12 @@ struct UpdateSchedule {
 
 /// The update of PPO. With a market, a minibatch is some whole stretches, so that each is encoded once per epoch for all its
 /// accounts; without one, it is a random set of samples.
+///
+/// On the CPU the stretches of a minibatch are dealt to threads, each with a network of its own over the same weights; the
+/// gradients are summed in fixed order, so the result depends on the number of threads but not on their timing.
 class PpoUpdater {
 public:
-    /// `market` may be null for a task without one.
+    /// `market` may be null for a task without one. The cores used are libtorch's threads at the time of the first update.
     PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed);
 
     /// Runs the epochs over the buffer, whose advantages must be estimated. `samplesPerMinibatch` counts for tasks without a
@@ -44,8 +50,16 @@ private:
                                                 std::int64_t samplesPerMinibatch, std::int64_t iteration, std::int64_t epoch) const;
     bool step(const RolloutBuffer& buffer, const torch::Tensor& indices, const RunConfig::Ppo& options, UpdateSchedule schedule,
               UpdateStatistics& sums);
+    void startThreads(std::int64_t stretches);
 
     AgentNetwork m_network;
+    /// A network over the optimiser's weights, with gradients of its own.
+    struct Replica {
+        AgentNetwork network;
+        torch::Tensor gradients;
+    };
+    std::vector<Replica> m_replicas; ///< of the threads but the first
+    std::unique_ptr<GradientThreads> m_threads;
     FlatAdam& m_optimizer;
     const MarketTensors* m_market;
     std::uint64_t m_seed;

@@ -10,6 +10,7 @@
 #include "agent/ppo/Checkpoint.h"
 #include "base/Error.h"
 #include "base/ReadFile.h"
+#include "models/ModelFactory.h"
 #include "models/ModelFile.h"
 #include "tests/support/TrainingRun.h"
 
@@ -35,11 +36,13 @@ struct Run {
         return trainer.run(resume);
     }
 
-    std::string finalWeights() const
+    fs::path finalCheckpoint() const
     {
         const fs::path checkpoints = path / "checkpoints";
-        return readFile(checkpoints / findCheckpoint(checkpoints, "latest").value() / "model.safetensors", 1 << 26);
+        return checkpoints / findCheckpoint(checkpoints, "latest").value();
     }
+    std::string finalWeights() const { return readFile(finalCheckpoint() / "model.safetensors", 1 << 26); }
+    torch::Tensor firstMoment() const { return readTensorFile(finalCheckpoint() / "optimizer.safetensors").tensors.at("first_moment"); }
 };
 
 /// Asks to stop once so many iterations are told.
@@ -80,6 +83,32 @@ private slots:
         c.train(config);
         QVERIFY(a.finalWeights() == b.finalWeights());
         QVERIFY(a.finalWeights() != c.finalWeights());
+    }
+
+    /// One update of a minibatch of two stretches, by one thread and by two: the same gradient (the first moment is a tenth of it), and
+    /// by two threads twice the same bits.
+    void theGradientDoesNotDependOnTheThreads()
+    {
+        RunConfig config = tinyConfig();
+        config.ppo.stretchesPerMinibatch = 2;
+        config.ppo.epochs = 1;
+        config.ppo.maxGradNorm = 1e6;
+        config.train.steps = 64;
+        std::vector<torch::Tensor> moments;
+        std::vector<std::string> weights;
+        for (const std::int64_t threads : {1, 2, 2}) {
+            config.threads = threads;
+            Run run;
+            run.train(config);
+            moments.push_back(run.firstMoment());
+            weights.push_back(run.finalWeights());
+        }
+        setThreads(1);
+        const double size = moments[0].norm().item<double>();
+        QVERIFY(size > 1e-3);
+        QVERIFY((moments[1] - moments[0]).norm().item<double>() < 1e-5 * size);
+        QVERIFY(weights[1] == weights[2]);
+        QVERIFY(weights[0] != weights[1]); // else the second thread had nothing to do
     }
 
     /// Stopped after each possible iteration and resumed: the weights of the run that was never interrupted.
