@@ -67,6 +67,33 @@ HeadOutput AgentNetworkImpl::heads(const Tensor& z, const Tensor& state)
     return {logits, m_valueOut(value).squeeze(3)};
 }
 
+HeadShape AgentNetworkImpl::headShape() const
+{
+    return {.state = m_options.privateSize, .width = m_options.headWidth, .layers = m_options.headLayers, .actions = m_options.actions};
+}
+
+template <typename Float, typename PointerOf> HeadViews<Float> AgentNetworkImpl::headViews(PointerOf pointerOf)
+{
+    const auto layer = [&](const nn::Linear& linear) { return LinearView<Float>{pointerOf(linear->weight), pointerOf(linear->bias)}; };
+    HeadViews<Float> views{.stateIn = layer(m_stateIn), .policyHidden = {}, .valueHidden = {}, .policyOut = layer(m_policyOut),
+                           .valueOut = layer(m_valueOut), .holdBias = m_holdBias.defined() ? pointerOf(m_holdBias) : nullptr};
+    for (std::size_t i = 0; i < m_policyHidden.size(); ++i) {
+        views.policyHidden.push_back(layer(m_policyHidden[i]));
+        views.valueHidden.push_back(layer(m_valueHidden[i]));
+    }
+    return views;
+}
+
+HeadViews<const float> AgentNetworkImpl::headParameters()
+{
+    return headViews<const float>([](const Tensor& parameter) { return parameter.data_ptr<float>(); });
+}
+
+HeadViews<float> AgentNetworkImpl::headGradients()
+{
+    return headViews<float>([](const Tensor& parameter) { return parameter.grad().data_ptr<float>(); });
+}
+
 ForecastOutput AgentNetworkImpl::forecast(const Tensor& z)
 {
     const Tensor out = m_forecastOut(torch::tanh(m_forecastHidden(z)));

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include "models/HeadPass.h"
 #include "models/MarketEncoder.h"
 
 namespace btcai {
@@ -40,9 +41,17 @@ public:
 
     /// z: [G, T, D] (undefined without a market); state: [G, T, M, S].
     HeadOutput heads(const torch::Tensor& z, const torch::Tensor& state);
+    /// What heads() makes of z before it looks at an account: [G, T, 2 * headWidth].
+    torch::Tensor marketShare(const torch::Tensor& z) { return m_marketIn(z); }
+    /// For HeadPass, on the CPU: the parameters of the heads, and their gradients, where they lie now.
+    HeadShape headShape() const;
+    HeadViews<const float> headParameters();
+    HeadViews<float> headGradients();
     ForecastOutput forecast(const torch::Tensor& z);
 
 private:
+    template <typename Float, typename PointerOf> HeadViews<Float> headViews(PointerOf pointerOf);
+
     AgentNetworkOptions m_options;
     MarketEncoder m_encoder{nullptr};
     torch::nn::Linear m_marketIn{nullptr}; ///< D -> 2 * headWidth: policy half, value half

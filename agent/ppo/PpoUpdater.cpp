@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "agent/ppo/PpoLoss.h"
+#include "agent/ppo/HeadLoss.h"
 #include "base/Rng.h"
 
 namespace btcai {
@@ -76,19 +76,33 @@ Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, const 
 
 /// A part's share in the losses of the minibatch: the parts add up to its means.
 struct PartLoss {
-    double total = 0.0, policy = 0.0, value = 0.0, forecast = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
+    HeadLossSums heads;
+    double forecast = 0.0;
 
     void add(const PartLoss& other)
     {
-        total += other.total;
-        policy += other.policy;
-        value += other.value;
+        heads.total += other.heads.total;
+        heads.policy += other.heads.policy;
+        heads.value += other.heads.value;
+        heads.entropy += other.heads.entropy;
+        heads.approxKl += other.heads.approxKl;
+        heads.clipFraction += other.heads.clipFraction;
         forecast += other.forecast;
-        entropy += other.entropy;
-        approxKl += other.approxKl;
-        clipFraction += other.clipFraction;
     }
 };
+
+/// The same as headLoss by libtorch's operations, for other devices than the CPU; adds its loss to `total`.
+HeadLossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSamples& samples, const PpoLossOptions& options, Tensor& total)
+{
+    const HeadOutput heads = network->heads(z, samples.state);
+    const PpoLoss loss = ppoLoss(heads.logits, heads.value, samples.action, samples.logProbability, samples.advantage, samples.returns, options);
+    const double share = static_cast<double>(samples.action.numel()) / samples.minibatch;
+    const Tensor part = loss.total * share;
+    total = total.defined() ? total + part : part;
+    const auto mean = [share](const Tensor& tensor) { return share * tensor.item<double>(); };
+    return {.total = part.item<double>(), .policy = mean(loss.policy), .value = mean(loss.value), .entropy = mean(loss.entropy),
+            .approxKl = mean(loss.approxKl), .clipFraction = mean(loss.clipFraction)};
+}
 
 /// Forward and backward pass over some stretches of the batch. Leaves their share of the gradient in the network.
 PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, const RunConfig::Ppo& options, UpdateSchedule schedule)
@@ -96,37 +110,49 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
     const auto first = static_cast<std::int64_t>(part.first);
     const auto count = static_cast<std::int64_t>(part.size());
     const auto cut = [&](const Tensor& tensor) { return tensor.narrow(0, first, count); };
-    const double share = static_cast<double>(count) / static_cast<double>(batch.count());
+    const PpoLossOptions lossOptions{.clipRange = options.clipRange,
+                                     .valueCoefficient = options.valueCoefficient,
+                                     .entropyCoefficient = schedule.entropyCoefficient,
+                                     .normalizeAdvantages = false};
+    HeadSamples samples{.state = cut(batch.state), .action = cut(batch.action), .logProbability = cut(batch.logProbability),
+                        .advantage = cut(batch.advantage), .returns = cut(batch.returns), .marketShare = {},
+                        .minibatch = static_cast<double>(batch.action.numel())};
 
     PartLoss sums;
     Tensor z;
-    Tensor total;
+    Tensor total; // of what goes backward through libtorch
     if (batch.features.defined()) {
         z = network->encoder()(cut(batch.features)).embedding;
         if (batch.targets.defined() && network->options().horizons > 0) {
             const ForecastOutput forecast = network->forecast(z);
             const Tensor targets = cut(batch.targets);
             const double known = torch::isfinite(targets).sum().item<double>();
-            total = gaussianNll(forecast.mean, forecast.logDeviation, targets) * (known / std::max(batch.knownTargets, 1.0));
-            sums.forecast = total.item<double>();
-            total = total * options.forecastCoefficient;
+            const Tensor loss = gaussianNll(forecast.mean, forecast.logDeviation, targets) * (known / std::max(batch.knownTargets, 1.0));
+            sums.forecast = loss.item<double>();
+            total = loss * options.forecastCoefficient;
         }
     }
-    const HeadOutput heads = network->heads(z, cut(batch.state));
-    const PpoLoss loss = ppoLoss(heads.logits, heads.value, cut(batch.action), cut(batch.logProbability), cut(batch.advantage),
-                                 cut(batch.returns),
-                                 {.clipRange = options.clipRange,
-                                  .valueCoefficient = options.valueCoefficient,
-                                  .entropyCoefficient = schedule.entropyCoefficient,
-                                  .normalizeAdvantages = false});
-    total = total.defined() ? total + loss.total * share : loss.total * share;
-    total.backward();
-    sums.total = total.item<double>();
-    sums.policy = share * loss.policy.item<double>();
-    sums.value = share * loss.value.item<double>();
-    sums.entropy = share * loss.entropy.item<double>();
-    sums.approxKl = share * loss.approxKl.item<double>();
-    sums.clipFraction = share * loss.clipFraction.item<double>();
+    if (!samples.state.is_cpu()) {
+        sums.heads = headLossByAutograd(network, z, samples, lossOptions, total);
+        total.backward();
+        return sums;
+    }
+    const Tensor marketShare = z.defined() ? network->marketShare(z) : Tensor();
+    if (marketShare.defined())
+        samples.marketShare = marketShare.detach().contiguous();
+    Tensor marketGradient;
+    sums.heads = headLoss(network, samples, lossOptions, marketGradient);
+    std::vector<Tensor> ends, gradients;
+    if (marketShare.defined()) {
+        ends.push_back(marketShare);
+        gradients.push_back(marketGradient);
+    }
+    if (total.defined()) {
+        ends.push_back(total);
+        gradients.push_back(torch::ones_like(total));
+    }
+    if (!ends.empty())
+        torch::autograd::backward(ends, gradients);
     return sums;
 }
 
@@ -198,23 +224,23 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
             m_optimizer.addGradients(m_replicas[i - 1].gradients);
     }
 
-    if (options.targetKl > 0.0 && loss.approxKl > options.targetKl) {
+    if (options.targetKl > 0.0 && loss.heads.approxKl > options.targetKl) {
         sums.stoppedByKl = true; // this minibatch would move the policy further still
         if (sums.minibatches > 0)
             return false;
     }
     const double norm = m_optimizer.gradientNorm();
-    if (!std::isfinite(norm) || !std::isfinite(loss.total)) {
+    if (!std::isfinite(norm) || !std::isfinite(loss.heads.total + loss.forecast)) {
         sums.notFinite = true;
         return false;
     }
     m_optimizer.step(schedule.learningRate, norm, options.maxGradNorm);
-    sums.policyLoss += loss.policy;
-    sums.valueLoss += loss.value;
+    sums.policyLoss += loss.heads.policy;
+    sums.valueLoss += loss.heads.value;
     sums.forecastLoss += loss.forecast;
-    sums.entropy += loss.entropy;
-    sums.approxKl += loss.approxKl;
-    sums.clipFraction += loss.clipFraction;
+    sums.entropy += loss.heads.entropy;
+    sums.approxKl += loss.heads.approxKl;
+    sums.clipFraction += loss.heads.clipFraction;
     sums.gradNorm += norm;
     ++sums.minibatches;
     return true;

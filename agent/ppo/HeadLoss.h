@@ -1,0 +1,26 @@
+#pragma once
+
+#include "agent/ppo/PpoLoss.h"
+#include "models/AgentNetwork.h"
+
+namespace btcai {
+
+/// Some samples of a minibatch, as the heads see them. float32 (action: int64), on the CPU, contiguous.
+struct HeadSamples {
+    torch::Tensor state;                                      ///< [G, T, M, S]
+    torch::Tensor action, logProbability, advantage, returns; ///< [G, T, M]
+    torch::Tensor marketShare;                                ///< [G, T, 2 W], AgentNetwork's share of z; undefined without a market
+    /// Samples of the whole minibatch: each one's loss counts as its part of the mean over so many.
+    double minibatch = 1.0;
+};
+
+/// These samples' part of the means that PpoLoss holds.
+struct HeadLossSums {
+    double total = 0.0, policy = 0.0, value = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
+};
+
+/// ppoLoss() over heads(), and its gradient, by HeadPass: adds to the gradients of the network's heads and, with a market,
+/// writes the gradient of marketShare. Advantages are taken as they are (normalise them before).
+HeadLossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLossOptions& options, torch::Tensor& marketGradient);
+
+} // namespace btcai

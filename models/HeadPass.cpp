@@ -1,0 +1,245 @@
+#include "models/HeadPass.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+// The same code for the vector units that a processor has; chosen when the program starts.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define BTCAI_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define BTCAI_VECTOR_CLONES
+#endif
+#define BTCAI_INLINE inline __attribute__((always_inline))
+
+namespace btcai {
+
+namespace {
+
+using Vector = float __attribute__((vector_size(64), aligned(4), may_alias)); // 16 floats, at any address
+constexpr std::int64_t kLanes = 16;
+
+/// Rows i0 ... i0 + Rows of c [.][columns at j] = or += sum over l of a(i, l) * b [l][j], in registers.
+template <int Rows, int Vectors>
+BTCAI_INLINE void tile(float* c, std::int64_t cStride, const float* a, std::int64_t aRow, std::int64_t aColumn, const float* b,
+                       std::int64_t bStride, std::int64_t depth, bool add)
+{
+    Vector sum[Rows][Vectors];
+    for (int i = 0; i < Rows; ++i)
+        for (int v = 0; v < Vectors; ++v)
+            sum[i][v] = add ? *reinterpret_cast<const Vector*>(c + i * cStride + v * kLanes) : Vector{};
+    for (std::int64_t l = 0; l < depth; ++l) {
+        Vector right[Vectors];
+        for (int v = 0; v < Vectors; ++v)
+            right[v] = *reinterpret_cast<const Vector*>(b + l * bStride + v * kLanes);
+        for (int i = 0; i < Rows; ++i) {
+            const float left = a[i * aRow + l * aColumn];
+            for (int v = 0; v < Vectors; ++v)
+                sum[i][v] += left * right[v];
+        }
+    }
+    for (int i = 0; i < Rows; ++i)
+        for (int v = 0; v < Vectors; ++v)
+            *reinterpret_cast<Vector*>(c + i * cStride + v * kLanes) = sum[i][v];
+}
+
+template <int Vectors>
+BTCAI_INLINE void columns(float* c, std::int64_t cStride, const float* a, std::int64_t aRow, std::int64_t aColumn, const float* b,
+                          std::int64_t bStride, std::int64_t rows, std::int64_t depth, bool add)
+{
+    std::int64_t i = 0;
+    for (; i + 4 <= rows; i += 4)
+        tile<4, Vectors>(c + i * cStride, cStride, a + i * aRow, aRow, aColumn, b, bStride, depth, add);
+    for (; i < rows; ++i)
+        tile<1, Vectors>(c + i * cStride, cStride, a + i * aRow, aRow, aColumn, b, bStride, depth, add);
+}
+
+/// c [rows][width] = or += a b, in which a(i, l) = a[i * aRow + l * aColumn] and b is [depth][width].
+BTCAI_VECTOR_CLONES void multiply(float* c, std::int64_t cStride, const float* a, std::int64_t aRow, std::int64_t aColumn, const float* b,
+                                  std::int64_t bStride, std::int64_t rows, std::int64_t width, std::int64_t depth, bool add)
+{
+    std::int64_t j = 0;
+    for (; j + 2 * kLanes <= width; j += 2 * kLanes)
+        columns<2>(c + j, cStride, a, aRow, aColumn, b + j, bStride, rows, depth, add);
+    for (; j + kLanes <= width; j += kLanes)
+        columns<1>(c + j, cStride, a, aRow, aColumn, b + j, bStride, rows, depth, add);
+    for (; j < width; ++j)
+        for (std::int64_t i = 0; i < rows; ++i) {
+            float sum = add ? c[i * cStride + j] : 0.0F;
+            for (std::int64_t l = 0; l < depth; ++l)
+                sum += a[i * aRow + l * aColumn] * b[l * bStride + j];
+            c[i * cStride + j] = sum;
+        }
+}
+
+/// output [rows][outputs] = bias + the products of input rows with the weight's rows [outputs][depth]: for few outputs.
+BTCAI_VECTOR_CLONES void multiplyFew(float* output, std::int64_t outputStride, const float* input, std::int64_t inputStride,
+                                     const float* weight, const float* bias, std::int64_t rows, std::int64_t outputs, std::int64_t depth)
+{
+    for (std::int64_t i = 0; i < rows; ++i)
+        for (std::int64_t o = 0; o < outputs; ++o) {
+            const float* const a = input + i * inputStride;
+            const float* const b = weight + o * depth;
+            Vector sums{};
+            std::int64_t l = 0;
+            for (; l + kLanes <= depth; l += kLanes)
+                sums += *reinterpret_cast<const Vector*>(a + l) * *reinterpret_cast<const Vector*>(b + l);
+            float sum = bias[o];
+            for (int lane = 0; lane < kLanes; ++lane)
+                sum += sums[lane];
+            for (; l < depth; ++l)
+                sum += a[l] * b[l];
+            output[i * outputStride + o] = sum;
+        }
+}
+
+/// tanh x = 1 - 2 / (1 + e^2x), off by 2e-7 at most. e^2x = 2^n 2^f with f in [-1/2, 1/2], and 2^f by its Taylor series to degree 7
+/// (remainder 5e-9).
+BTCAI_VECTOR_CLONES void hyperbolicTangent(float* values, std::int64_t count)
+{
+    constexpr float limit = 9.0F; // beyond it the result is 1 in float
+    constexpr float twiceLog2E = 2.8853900817779268F;
+    constexpr float ln2 = 0.69314718055994531F;
+    constexpr float rounder = 12582912.0F; // 1.5 * 2^23: adding it rounds to an integer that stands in the low bits
+    for (std::int64_t i = 0; i < count; ++i) {
+        const float x = values[i] > limit ? limit : values[i] < -limit ? -limit : values[i];
+        const float exponent = x * twiceLog2E;
+        const float shifted = exponent + rounder;
+        const float f = (exponent - (shifted - rounder)) * ln2;
+        float power = 1.0F / 5040.0F;
+        for (const float coefficient : {1.0F / 720.0F, 1.0F / 120.0F, 1.0F / 24.0F, 1.0F / 6.0F, 0.5F, 1.0F, 1.0F})
+            power = power * f + coefficient;
+        const std::uint32_t scaled = (std::bit_cast<std::uint32_t>(shifted) << 23) + std::bit_cast<std::uint32_t>(power);
+        values[i] = 1.0F - 2.0F / (1.0F + std::bit_cast<float>(scaled)) + (x - x); // so that a NaN stays one
+    }
+}
+
+/// gradient *= 1 - h^2: through the tanh whose result is h.
+BTCAI_VECTOR_CLONES void throughTanh(float* gradient, const float* h, std::int64_t count)
+{
+    for (std::int64_t i = 0; i < count; ++i)
+        gradient[i] *= 1.0F - h[i] * h[i];
+}
+
+BTCAI_VECTOR_CLONES void addRows(float* sums, const float* rows, std::int64_t stride, std::int64_t count, std::int64_t width)
+{
+    for (std::int64_t i = 0; i < count; ++i)
+        for (std::int64_t j = 0; j < width; ++j)
+            sums[j] += rows[i * stride + j];
+}
+
+} // namespace
+
+HeadPass::HeadPass(HeadShape shape, const HeadViews<const float>& weights) : m_shape(shape)
+{
+    m_stateIn = makeLayer(shape.state, 2 * shape.width, weights.stateIn);
+    for (const auto& layer : weights.policyHidden)
+        m_policyHidden.push_back(makeLayer(shape.width, shape.width, layer));
+    for (const auto& layer : weights.valueHidden)
+        m_valueHidden.push_back(makeLayer(shape.width, shape.width, layer));
+    m_policyOut = makeLayer(shape.width, shape.actions, weights.policyOut);
+    m_valueOut = makeLayer(shape.width, 1, weights.valueOut);
+    m_holdBias = weights.holdBias ? *weights.holdBias : 0.0F;
+    const auto block = static_cast<std::size_t>(kBlock * 2 * shape.width);
+    m_hidden.assign(static_cast<std::size_t>(shape.layers), std::vector<float>(block));
+    m_gradient.resize(block);
+    m_below.resize(block);
+    m_transposed.resize(static_cast<std::size_t>(kLanes * 2 * shape.width));
+}
+
+HeadPass::Layer HeadPass::makeLayer(std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters) const
+{
+    Layer layer{inputs, outputs, parameters, std::vector<float>(static_cast<std::size_t>(inputs * outputs))};
+    for (std::int64_t o = 0; o < outputs; ++o)
+        for (std::int64_t i = 0; i < inputs; ++i)
+            layer.transposed[static_cast<std::size_t>(i * outputs + o)] = parameters.weight[o * inputs + i];
+    return layer;
+}
+
+/// output = W input + b, for all samples of the block.
+void HeadPass::apply(const Layer& layer, const float* input, std::int64_t inputStride, float* output, std::int64_t outputStride) const
+{
+    if (layer.outputs < kLanes) {
+        multiplyFew(output, outputStride, input, inputStride, layer.parameters.weight, layer.parameters.bias, m_count, layer.outputs, layer.inputs);
+        return;
+    }
+    for (std::int64_t i = 0; i < m_count; ++i)
+        std::memcpy(output + i * outputStride, layer.parameters.bias, static_cast<std::size_t>(layer.outputs) * sizeof(float));
+    multiply(output, outputStride, input, inputStride, 1, layer.transposed.data(), layer.outputs, m_count, layer.outputs, layer.inputs, true);
+}
+
+void HeadPass::forward(std::int64_t count, const float* state, const float* market, std::int64_t accountsPerRow, float* logits, float* value)
+{
+    m_count = count;
+    m_state = state;
+    m_accountsPerRow = accountsPerRow;
+    const std::int64_t width = m_shape.width;
+    const std::int64_t both = 2 * width;
+    float* hidden = m_hidden[0].data();
+    apply(m_stateIn, state, m_shape.state, hidden, both);
+    if (market)
+        for (std::int64_t i = 0; i < count; ++i)
+            addRows(hidden + i * both, market + i / accountsPerRow * both, both, 1, both);
+    hyperbolicTangent(hidden, count * both);
+    for (std::size_t l = 0; l < m_policyHidden.size(); ++l) {
+        float* const next = m_hidden[l + 1].data();
+        apply(m_policyHidden[l], hidden, both, next, both);
+        apply(m_valueHidden[l], hidden + width, both, next + width, both);
+        hyperbolicTangent(next, count * both);
+        hidden = next;
+    }
+    apply(m_policyOut, hidden, both, logits, m_shape.actions);
+    apply(m_valueOut, hidden + width, both, value, 1);
+    if (m_holdBias != 0.0F)
+        for (std::int64_t i = 0; i < count; ++i)
+            for (std::int64_t a = 0; a < m_shape.actions; ++a)
+                logits[i * m_shape.actions + a] += m_holdBias * state[i * m_shape.state + a];
+}
+
+/// Through one linear layer: adds to the gradients of its parameters and, unless null, writes that of its input.
+void HeadPass::propagate(const Layer& layer, const float* gradient, std::int64_t gradientStride, const float* input,
+                         std::int64_t inputStride, LinearView<float> sums, float* inputGradient)
+{
+    if (layer.inputs < kLanes) { // too narrow for a vector: the other way round
+        multiply(m_transposed.data(), layer.outputs, input, 1, inputStride, gradient, gradientStride, layer.inputs, layer.outputs, m_count, false);
+        for (std::int64_t o = 0; o < layer.outputs; ++o)
+            for (std::int64_t i = 0; i < layer.inputs; ++i)
+                sums.weight[o * layer.inputs + i] += m_transposed[static_cast<std::size_t>(i * layer.outputs + o)];
+    } else {
+        multiply(sums.weight, layer.inputs, gradient, 1, gradientStride, input, inputStride, layer.outputs, layer.inputs, m_count, true);
+    }
+    addRows(sums.bias, gradient, gradientStride, m_count, layer.outputs);
+    if (inputGradient)
+        multiply(inputGradient, inputStride, gradient, gradientStride, 1, layer.parameters.weight, layer.inputs, m_count, layer.inputs,
+                 layer.outputs, false);
+}
+
+void HeadPass::backward(const float* logitsGradient, const float* valueGradient, const HeadViews<float>& gradients, float* marketGradient)
+{
+    const std::int64_t width = m_shape.width;
+    const std::int64_t both = 2 * width;
+    const std::size_t top = m_hidden.size() - 1;
+    float* gradient = m_gradient.data();
+    float* below = m_below.data();
+    const float* hidden = m_hidden[top].data();
+    propagate(m_policyOut, logitsGradient, m_shape.actions, hidden, both, gradients.policyOut, gradient);
+    propagate(m_valueOut, valueGradient, 1, hidden + width, both, gradients.valueOut, gradient + width);
+    throughTanh(gradient, hidden, m_count * both);
+    for (std::size_t l = top; l-- > 0;) {
+        hidden = m_hidden[l].data();
+        propagate(m_policyHidden[l], gradient, both, hidden, both, gradients.policyHidden[l], below);
+        propagate(m_valueHidden[l], gradient + width, both, hidden + width, both, gradients.valueHidden[l], below + width);
+        throughTanh(below, hidden, m_count * both);
+        std::swap(gradient, below);
+    }
+    propagate(m_stateIn, gradient, both, m_state, m_shape.state, gradients.stateIn, nullptr);
+    if (marketGradient)
+        for (std::int64_t i = 0; i < m_count; ++i)
+            addRows(marketGradient + i / m_accountsPerRow * both, gradient + i * both, both, 1, both);
+    if (gradients.holdBias)
+        for (std::int64_t i = 0; i < m_count; ++i)
+            for (std::int64_t a = 0; a < m_shape.actions; ++a)
+                *gradients.holdBias += logitsGradient[i * m_shape.actions + a] * m_state[i * m_shape.state + a];
+}
+
+} // namespace btcai
