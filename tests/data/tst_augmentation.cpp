@@ -228,7 +228,7 @@ private slots:
     // sqrt(n p (1 - p)); two neighbouring rows of the source may also meet by chance, in 1 of n new blocks.
     void bootstrapBlocksHaveTheMeanLength()
     {
-        const std::size_t rows = 30000;
+        const std::size_t rows = 120000;
         const BarSeries source = plainBars(rows);
         std::map<double, std::size_t> rowOf;
         for (std::size_t i = 0; i < rows; ++i)
