@@ -106,7 +106,7 @@ private slots:
         std::vector<Bar> bars{{0, 1, 1, 1, 1, 1e16}};
         for (std::int64_t minute = 1; minute <= 4; ++minute)
             bars.push_back({60 * minute, 1, 1, 1, 1, 1.0});
-        QCOMPARE(resample(BarSeries::fromBars("X", 60, bars), 300).volume()[0], 1e16 + 4.0);
+        QVERIFY(resample(BarSeries::fromBars("X", 60, bars), 300).volume()[0] == 1e16 + 4.0);
     }
 
     void impossibleRequestsAreRefused()
