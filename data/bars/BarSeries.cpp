@@ -83,6 +83,22 @@ void checkLength(std::size_t values, std::size_t rows)
 
 } // namespace
 
+BarColumns BarColumns::missing(std::size_t rows)
+{
+    const std::vector<double> nothing(rows, kNan);
+    return {nothing, nothing, nothing, nothing, nothing, std::vector<std::uint8_t>(rows, 0)};
+}
+
+void BarColumns::set(std::size_t row, const Bar& bar)
+{
+    open[row] = bar.open;
+    high[row] = bar.high;
+    low[row] = bar.low;
+    close[row] = bar.close;
+    volume[row] = bar.volume;
+    mask[row] = 1;
+}
+
 struct BarSeries::KnownHash {
     std::once_flag once;
     std::string text;
@@ -101,21 +117,11 @@ BarSeries BarSeries::fromBars(std::string instrument, std::int64_t intervalSecon
         return series;
     checkTimes(intervalSeconds, bars);
 
-    BarColumns columns;
-    const std::size_t rows = gridRows(bars.front().timestamp, bars.back().timestamp, intervalSeconds, bars.size());
-    for (auto* values : {&columns.open, &columns.high, &columns.low, &columns.close, &columns.volume})
-        values->assign(rows, kNan);
-    columns.mask.assign(rows, 0);
-    for (const Bar& bar : bars) {
-        const auto i = static_cast<std::size_t>((bar.timestamp - bars.front().timestamp) / intervalSeconds);
-        columns.open[i] = bar.open;
-        columns.high[i] = bar.high;
-        columns.low[i] = bar.low;
-        columns.close[i] = bar.close;
-        columns.volume[i] = bar.volume;
-        columns.mask[i] = 1;
-    }
-    series.own(bars.front().timestamp, std::move(columns));
+    const std::int64_t start = bars.front().timestamp;
+    BarColumns columns = BarColumns::missing(gridRows(start, bars.back().timestamp, intervalSeconds, bars.size()));
+    for (const Bar& bar : bars)
+        columns.set(static_cast<std::size_t>((bar.timestamp - start) / intervalSeconds), bar);
+    series.own(start, std::move(columns));
     return series;
 }
 

@@ -20,10 +20,15 @@ struct Bar {
     double volume = 0.0;
 };
 
-/// The columns of a grid, for code that reads or cuts a whole grid (BarStore, slices); all of the same length.
+/// The columns of a grid, for code that makes a whole grid; all of the same length.
 struct BarColumns {
     std::vector<double> open, high, low, close, volume;
     std::vector<std::uint8_t> mask; ///< 0: missing
+
+    /// So many rows, none of them present.
+    static BarColumns missing(std::size_t rows);
+    /// Makes a row present; the time of the bar is that of the row, whatever it says.
+    void set(std::size_t row, const Bar& bar);
 };
 
 /// The same columns where they lie already, in a mapped file for one.

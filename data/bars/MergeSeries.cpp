@@ -83,19 +83,10 @@ void compare(const BarSeries& stored, const BarSeries& fresh, AppendResult& resu
 
 void copyPresent(const BarSeries& from, std::int64_t startTime, BarColumns& to)
 {
-    if (from.empty())
-        return;
     const auto shift = static_cast<std::size_t>((from.startTime() - startTime) / from.intervalSeconds());
-    for (std::size_t i = 0; i < from.size(); ++i) {
-        if (!from.present(i))
-            continue;
-        to.open[shift + i] = from.open()[i];
-        to.high[shift + i] = from.high()[i];
-        to.low[shift + i] = from.low()[i];
-        to.close[shift + i] = from.close()[i];
-        to.volume[shift + i] = from.volume()[i];
-        to.mask[shift + i] = 1;
-    }
+    for (std::size_t i = 0; i < from.size(); ++i)
+        if (const auto bar = from.bar(i))
+            to.set(shift + i, *bar);
 }
 
 } // namespace
@@ -109,11 +100,8 @@ BarSeries merge(const BarSeries& stored, const BarSeries& fresh, AppendResult& r
         return fresh;
     const std::int64_t first = std::min(stored.startTime(), fresh.startTime());
     const std::int64_t last = std::max(stored.timestamp(stored.size() - 1), fresh.timestamp(fresh.size() - 1));
-    const std::size_t rows = BarSeries::gridRows(first, last, stored.intervalSeconds(), stored.presentCount() + result.added + result.filled);
-    BarColumns columns;
-    for (auto* values : {&columns.open, &columns.high, &columns.low, &columns.close, &columns.volume})
-        values->resize(rows);
-    columns.mask.resize(rows);
+    const std::size_t bars = stored.presentCount() + result.added + result.filled;
+    BarColumns columns = BarColumns::missing(BarSeries::gridRows(first, last, stored.intervalSeconds(), bars));
     copyPresent(stored, first, columns);
     copyPresent(fresh, first, columns);
     return BarSeries::fromColumns(stored.instrument(), stored.intervalSeconds(), first, std::move(columns));

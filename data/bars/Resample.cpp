@@ -72,21 +72,11 @@ BarSeries resample(const BarSeries& source, std::int64_t intervalSeconds, const 
     const auto rows = static_cast<std::size_t>((source.timestamp(source.size() - 1) - start) / intervalSeconds) + 1;
     const auto perBar = static_cast<double>(intervalSeconds / source.intervalSeconds());
     const auto least = std::max<std::size_t>(1, static_cast<std::size_t>(std::ceil(options.minimumCoverage * perBar - 1e-9)));
-    BarColumns columns;
-    for (auto* values : {&columns.open, &columns.high, &columns.low, &columns.close, &columns.volume})
-        values->resize(rows);
-    columns.mask.resize(rows);
+    BarColumns columns = BarColumns::missing(rows);
     for (std::size_t i = 0; i < rows; ++i) {
         const std::int64_t time = start + static_cast<std::int64_t>(i) * intervalSeconds;
-        const auto bar = joined(source, source.lowerBound(time), source.lowerBound(time + intervalSeconds), least);
-        if (!bar)
-            continue;
-        columns.open[i] = bar->open;
-        columns.high[i] = bar->high;
-        columns.low[i] = bar->low;
-        columns.close[i] = bar->close;
-        columns.volume[i] = bar->volume;
-        columns.mask[i] = 1;
+        if (const auto bar = joined(source, source.lowerBound(time), source.lowerBound(time + intervalSeconds), least))
+            columns.set(i, *bar);
     }
     return BarSeries::fromColumns(source.instrument(), intervalSeconds, start, std::move(columns));
 }

@@ -178,7 +178,7 @@ std::string indexOf(const SeriesList& list, std::size_t userBlock, std::size_t f
         all.push_back(std::move(one));
     }
     const Json index = {{"user_block", userBlock}, {"file_bytes", fileBytes}, {"structure_sha256", structure}, {"series", all}};
-    return index.dump();
+    return index.dump(-1, ' ', false, Json::error_handler_t::replace); // names of source files may be in any encoding
 }
 
 std::string withHeader(const std::string& index)
@@ -193,11 +193,12 @@ std::size_t userBlockFor(SeriesList& list)
     for (auto& series : list)
         for (Column& column : series->columns)
             column.offset = longest;
-    const std::size_t size = withHeader(indexOf(list, longest, longest, std::string(64, '0'))).size();
+    const std::string index = indexOf(list, longest, longest, std::string(64, '0'));
+    parseJson(index, "provenance", kIndexLimits); // what is too deep or too long to be read must not be written
     for (auto& series : list)
         for (Column& column : series->columns)
             column.offset = 0;
-    return std::max(kSmallestUserBlock, std::bit_ceil(size));
+    return std::max(kSmallestUserBlock, std::bit_ceil(withHeader(index).size()));
 }
 
 void checkEntry(const Entry& entry)
@@ -216,6 +217,8 @@ void checkEntry(const Entry& entry)
 
 std::string encode(const std::vector<Entry>& entries)
 {
+    if (entries.size() > kMostSeries)
+        throw Error(ErrorKind::BadInput, "{} series are more than a store can hold, {}", entries.size(), kMostSeries);
     const hdf5::Session session;
     SeriesList list;
     for (const Entry& entry : entries) {

@@ -10,9 +10,6 @@ namespace btcai::store {
 
 namespace {
 
-constexpr JsonLimits kIndexLimits{.maxBytes = 256 << 20};
-constexpr std::size_t kMostSeries = 10'000;
-
 template <typename Number>
 Number numberFrom(std::string_view line)
 {

@@ -16,6 +16,8 @@ namespace btcai::store {
 inline constexpr std::string_view kMagic = "BTCAI-BARS\n";
 inline constexpr std::string_view kHdf5Signature = "\x89HDF\r\n\x1a\n";
 inline constexpr std::size_t kSmallestUserBlock = 512;
+inline constexpr std::size_t kMostSeries = 10'000;
+inline constexpr JsonLimits kIndexLimits{.maxBytes = 256 << 20};
 inline constexpr const char* kPriceNames[] = {"open", "high", "low", "close", "volume"};
 
 /// A series with what is kept about it. Of bars and funding one is in use, as the kind says.

@@ -8,6 +8,7 @@
 #include "base/Error.h"
 #include "base/Rng.h"
 #include "data/dataset/Candles.h"
+#include "data/dataset/OptionRange.h"
 
 namespace btcai {
 
@@ -15,12 +16,6 @@ namespace {
 
 /// A smaller share of a bar comes from rounding.
 constexpr double kLeastShare = 1e-9;
-
-void requireNonNegative(const char* name, double value)
-{
-    if (!(std::isfinite(value) && value >= 0.0))
-        throw Error(ErrorKind::BadInput, "augmentation: {} is {}; it must be finite and not negative", name, value);
-}
 
 /// A natural cubic spline through values one apart: second derivatives by Thomas' algorithm.
 class Spline {
@@ -55,7 +50,7 @@ std::vector<double> randomFactors(std::size_t rows, const WarpOptions& options, 
 {
     if (options.knotRows == 0)
         throw Error(ErrorKind::BadInput, "augmentation: knots must be at least one row apart");
-    requireNonNegative("the deviation of a warp", options.deviation);
+    requireNonNegative("augmentation", "the deviation of a warp", options.deviation);
     Rng rng(options.seed, purpose);
     std::vector<double> knots(rows / options.knotRows + 2);
     for (double& knot : knots)
@@ -91,6 +86,8 @@ struct Stretch {
         volume += bar.volume * (to - from);
         isPresent = true;
     }
+
+    Bar bar(std::int64_t time) const { return {time, std::exp(open), std::exp(high), std::exp(low), std::exp(close), volume}; }
 };
 
 Stretch coveredBy(const BarSeries& series, double from, double to)
@@ -111,9 +108,9 @@ Stretch coveredBy(const BarSeries& series, double from, double to)
 
 BarSeries jitter(const BarSeries& series, const JitterOptions& options)
 {
-    requireNonNegative("returnNoise", options.returnNoise);
-    requireNonNegative("wickNoise", options.wickNoise);
-    requireNonNegative("volumeNoise", options.volumeNoise);
+    requireNonNegative("augmentation", "returnNoise", options.returnNoise);
+    requireNonNegative("augmentation", "wickNoise", options.wickNoise);
+    requireNonNegative("augmentation", "volumeNoise", options.volumeNoise);
     Candles candles = candlesOf(series);
     for (std::size_t i = 0; i < candles.rows.size(); ++i) {
         if (!candles.rows[i])
@@ -150,10 +147,7 @@ BarSeries timeWarp(const BarSeries& series, const WarpOptions& options)
     for (const double step : speed)
         total += step;
     const auto rows = static_cast<double>(series.size());
-    BarColumns columns;
-    for (auto* values : {&columns.open, &columns.high, &columns.low, &columns.close, &columns.volume})
-        values->resize(series.size());
-    columns.mask.resize(series.size());
+    BarColumns columns = BarColumns::missing(series.size());
     double passed = 0.0;
     double from = 0.0;
     for (std::size_t i = 0; i < series.size(); ++i) {
@@ -161,14 +155,8 @@ BarSeries timeWarp(const BarSeries& series, const WarpOptions& options)
         const double to = i + 1 == series.size() ? rows : rows * (passed / total);
         const Stretch stretch = coveredBy(series, from, to);
         from = to;
-        if (!stretch.isPresent)
-            continue;
-        columns.open[i] = std::exp(stretch.open);
-        columns.high[i] = std::exp(stretch.high);
-        columns.low[i] = std::exp(stretch.low);
-        columns.close[i] = std::exp(stretch.close);
-        columns.volume[i] = stretch.volume;
-        columns.mask[i] = 1;
+        if (stretch.isPresent)
+            columns.set(i, stretch.bar(series.timestamp(i)));
     }
     return series.empty() ? series
                           : BarSeries::fromColumns(series.instrument(), series.intervalSeconds(), series.startTime(), std::move(columns));

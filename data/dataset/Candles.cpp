@@ -48,10 +48,7 @@ BarSeries seriesOf(const Candles& candles, const BarSeries& like)
     const std::size_t rows = candles.rows.size();
     if (rows == 0)
         return like;
-    BarColumns columns;
-    for (auto* values : {&columns.open, &columns.high, &columns.low, &columns.close, &columns.volume})
-        values->resize(rows);
-    columns.mask.resize(rows);
+    BarColumns columns = BarColumns::missing(rows);
     std::optional<double> lastClose;
     for (std::size_t i = 0; i < rows; ++i) {
         if (!candles.rows[i])
@@ -59,14 +56,11 @@ BarSeries seriesOf(const Candles& candles, const BarSeries& like)
         const Candle& candle = *candles.rows[i];
         const double open = lastClose ? *lastClose * std::exp(candle.gap) : candles.firstOpen;
         const double close = open * std::exp(candle.body);
-        columns.open[i] = open;
-        columns.close[i] = close;
-        columns.high[i] = std::max(open, close) * std::exp(candle.upperWick);
-        columns.low[i] = std::min(open, close) * std::exp(-candle.lowerWick);
-        columns.volume[i] = candle.volume;
-        columns.mask[i] = 1;
+        const double high = std::max(open, close) * std::exp(candle.upperWick);
+        const double low = std::min(open, close) * std::exp(-candle.lowerWick);
+        columns.set(i, {like.timestamp(i), open, high, low, close, candle.volume});
         lastClose = close;
-        if (!(columns.low[i] > 0.0 && std::isfinite(columns.high[i]) && std::isfinite(candle.volume)))
+        if (!(low > 0.0 && std::isfinite(high) && std::isfinite(candle.volume)))
             throw Error(ErrorKind::Numeric, "row {}: the price leaves the range of numbers; use weaker changes", i);
     }
     return BarSeries::fromColumns(like.instrument(), like.intervalSeconds(), like.startTime(), std::move(columns));

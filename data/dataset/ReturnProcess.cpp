@@ -4,6 +4,7 @@
 
 #include "base/Error.h"
 #include "base/Rng.h"
+#include "data/dataset/OptionRange.h"
 
 namespace btcai {
 
@@ -11,42 +12,43 @@ namespace {
 
 constexpr double kMostJumpsPerBar = 100.0;
 
-void require(bool isGood, const char* name, double value, const char* range)
-{
-    if (!isGood || !std::isfinite(value))
-        throw Error(ErrorKind::BadInput, "synthetic market: {} is {}; it must be {}", name, value, range);
-}
+constexpr const char* kWhat = "synthetic market";
 
 void checkGarch(const GarchOptions& garch)
 {
-    require(garch.alpha >= 0.0, "alpha", garch.alpha, "finite and not negative");
-    require(garch.beta >= 0.0, "beta", garch.beta, "finite and not negative");
-    require(garch.alpha + garch.beta < 1.0, "alpha plus beta", garch.alpha + garch.beta, "less than 1, or there is no long-run volatility");
+    requireNonNegative(kWhat, "alpha", garch.alpha);
+    requireNonNegative(kWhat, "beta", garch.beta);
+    if (garch.alpha + garch.beta >= 1.0)
+        throw Error(ErrorKind::BadInput, "{}: alpha plus beta is {}; it must be less than 1, or there is no long-run volatility", kWhat,
+                    garch.alpha + garch.beta);
 }
 
 void checkJump(const JumpOptions& jump)
 {
-    require(jump.ratePerBar >= 0.0 && jump.ratePerBar <= kMostJumpsPerBar, "the jump rate", jump.ratePerBar, "between 0 and 100 a bar");
-    require(true, "the mean jump", jump.mean, "finite");
-    require(jump.deviation >= 0.0, "the deviation of jumps", jump.deviation, "finite and not negative");
+    requireNonNegative(kWhat, "the jump rate", jump.ratePerBar);
+    if (jump.ratePerBar > kMostJumpsPerBar)
+        throw Error(ErrorKind::BadInput, "{}: the jump rate is {} a bar; it must be at most {}", kWhat, jump.ratePerBar, kMostJumpsPerBar);
+    requireFinite(kWhat, "the mean jump", jump.mean);
+    requireNonNegative(kWhat, "the deviation of jumps", jump.deviation);
 }
 
 void checkRegimes(const std::vector<Regime>& regimes)
 {
     if (regimes.empty())
-        throw Error(ErrorKind::BadInput, "synthetic market: there must be at least one regime");
+        throw Error(ErrorKind::BadInput, "{}: there must be at least one regime", kWhat);
     for (std::size_t i = 0; i < regimes.size(); ++i) {
         const Regime& regime = regimes[i];
-        require(true, "the growth of a regime", regime.growthPerBar, "finite");
-        require(regime.volatility >= 0.0, "the volatility of a regime", regime.volatility, "finite and not negative");
+        requireFinite(kWhat, "the growth of a regime", regime.growthPerBar);
+        requireNonNegative(kWhat, "the volatility of a regime", regime.volatility);
         if (regime.next.size() != regimes.size())
-            throw Error(ErrorKind::BadInput, "synthetic market: regime {} has {} chances for {} regimes", i + 1, regime.next.size(), regimes.size());
+            throw Error(ErrorKind::BadInput, "{}: regime {} has {} chances for {} regimes", kWhat, i + 1, regime.next.size(), regimes.size());
         double sum = 0.0;
         for (const double chance : regime.next) {
-            require(chance >= 0.0, "the chance of a regime", chance, "finite and not negative");
+            requireNonNegative(kWhat, "the chance of a regime", chance);
             sum += chance;
         }
-        require(std::abs(sum - 1.0) < 1e-9, "the sum of a regime's chances", sum, "1");
+        if (std::abs(sum - 1.0) > 1e-9)
+            throw Error(ErrorKind::BadInput, "{}: the sum of the chances of regime {} is {}; it must be 1", kWhat, i + 1, sum);
     }
 }
 
@@ -74,8 +76,8 @@ std::uint32_t drawRegime(Rng rng, const std::vector<double>& chances)
 
 ReturnProcess::ReturnProcess(const SyntheticMarketOptions& options) : m_options(options), m_variance(options.volatility * options.volatility)
 {
-    require(options.volatility >= 0.0, "volatility", options.volatility, "finite and not negative");
-    require(true, "growth", options.growthPerBar, "finite");
+    requireNonNegative(kWhat, "volatility", options.volatility);
+    requireFinite(kWhat, "growthPerBar", options.growthPerBar);
     if (options.model == ReturnModel::Garch)
         checkGarch(options.garch);
     if (options.model == ReturnModel::JumpDiffusion)

@@ -5,17 +5,14 @@
 
 #include "base/Error.h"
 #include "base/Rng.h"
+#include "data/dataset/OptionRange.h"
 #include "data/dataset/ReturnProcess.h"
 
 namespace btcai {
 
 namespace {
 
-void requireNonNegative(const char* name, double value)
-{
-    if (!(std::isfinite(value) && value >= 0.0))
-        throw Error(ErrorKind::BadInput, "synthetic market: {} is {}; it must be finite and not negative", name, value);
-}
+constexpr const char* kWhat = "synthetic market";
 
 void checkOptions(const SyntheticMarketOptions& options)
 {
@@ -24,11 +21,11 @@ void checkOptions(const SyntheticMarketOptions& options)
     if (options.signalBars > options.blockBars)
         throw Error(ErrorKind::BadInput, "synthetic market: {} signal bars do not fit a block of {}, signals would overlap",
                     options.signalBars, options.blockBars);
-    if (!std::isfinite(options.driftPerBar) || !std::isfinite(options.volumeGap))
-        throw Error(ErrorKind::BadInput, "synthetic market: drift and volume gap must be finite");
-    requireNonNegative("volumeNoise", options.volumeNoise);
-    requireNonNegative("baseVolume", options.baseVolume);
-    requireNonNegative("startPrice", options.startPrice);
+    requireFinite(kWhat, "driftPerBar", options.driftPerBar);
+    requireFinite(kWhat, "volumeGap", options.volumeGap);
+    requireNonNegative(kWhat, "volumeNoise", options.volumeNoise);
+    requireNonNegative(kWhat, "baseVolume", options.baseVolume);
+    requireNonNegative(kWhat, "startPrice", options.startPrice);
 }
 
 double signOf(std::uint64_t seed, const char* purpose, std::size_t block)

@@ -413,6 +413,20 @@ private slots:
         }
     }
 
+    // File names may be in any encoding; that must not cost anybody an import. What could not be read again is not written.
+    void oddProvenanceIsStoredOrRefused()
+    {
+        BarStore::write(seriesOf(someBars(0, 3)), m_path, provenanceOf("caf\xe9.csv"));
+        QCOMPARE(BarStore::list(m_path)[0].provenance[0].files[0].name, std::string("caf\xef\xbf\xbd.csv"));
+        const std::string before = readBytes(m_path);
+        Provenance deep = provenanceOf("a");
+        for (int i = 0; i < 40; ++i)
+            deep.options = Json::array({deep.options});
+        const auto failure = failureOf([&] { BarStore::append(seriesOf(someBars(3, 6)), m_path, deep); });
+        QVERIFY(failure && failure->kind == ErrorKind::BadInput && failure->says("provenance"));
+        QVERIFY(readBytes(m_path) == before);
+    }
+
     void namesAreChecked()
     {
         const auto failure = failureOf([&] { BarStore::write(seriesOf(someBars(0, 3), "\xff\xfe"), m_path); });
