@@ -1,8 +1,10 @@
 #include "data/bars/BarSeries.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <mutex>
 
 #include "base/Error.h"
 #include "data/bars/FieldHash.h"
@@ -15,7 +17,7 @@ constexpr std::int64_t kSecondsPerDay = 86400;
 constexpr std::int64_t kLastTime = 253402300799; // 9999-12-31 23:59:59
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// A grid may be far larger than its bars; two bars thousands of years apart must not make us allocate the years.
+/// A grid may be larger than its bars, up to here.
 constexpr std::size_t kFreeMissingRows = 4'000'000;
 constexpr std::size_t kMaxRowsPerBar = 100;
 
@@ -46,14 +48,61 @@ void checkTimes(std::int64_t intervalSeconds, std::span<const Bar> bars)
     }
 }
 
-std::vector<double> column(std::size_t rows) { return std::vector<double>(rows, kNan); }
-
-std::vector<double> copyRows(const std::vector<double>& from, std::size_t first, std::size_t last)
+/// Runs of present rows, [first, last) each.
+std::vector<std::pair<std::size_t, std::size_t>> presentRuns(std::span<const std::uint8_t> mask)
 {
-    return {from.begin() + static_cast<std::ptrdiff_t>(first), from.begin() + static_cast<std::ptrdiff_t>(last)};
+    std::vector<std::pair<std::size_t, std::size_t>> runs;
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+        if (mask[i] == 0)
+            continue;
+        if (runs.empty() || runs.back().second != i)
+            runs.emplace_back(i, i);
+        runs.back().second = i + 1;
+    }
+    return runs;
+}
+
+void checkShared(const BarColumnView& columns)
+{
+    for (std::size_t i = 0; i < columns.mask.size(); ++i) {
+        if (columns.mask[i] > 1)
+            throw Error(ErrorKind::BadInput, "the mask of row {} is {}, neither 0 nor 1", i, columns.mask[i]);
+        if (columns.mask[i] != 0)
+            continue;
+        for (const auto values : {columns.open, columns.high, columns.low, columns.close, columns.volume})
+            if (std::bit_cast<std::uint64_t>(values[i]) != std::bit_cast<std::uint64_t>(kNan))
+                throw Error(ErrorKind::BadInput, "row {} is missing, but has a value", i);
+    }
+}
+
+void checkLength(std::size_t values, std::size_t rows)
+{
+    if (values != rows)
+        throw Error(ErrorKind::BadInput, "a bar column has {} rows, the mask {}", values, rows);
 }
 
 } // namespace
+
+BarColumns BarColumns::missing(std::size_t rows)
+{
+    const std::vector<double> nothing(rows, kNan);
+    return {nothing, nothing, nothing, nothing, nothing, std::vector<std::uint8_t>(rows, 0)};
+}
+
+void BarColumns::set(std::size_t row, const Bar& bar)
+{
+    open[row] = bar.open;
+    high[row] = bar.high;
+    low[row] = bar.low;
+    close[row] = bar.close;
+    volume[row] = bar.volume;
+    mask[row] = 1;
+}
+
+struct BarSeries::KnownHash {
+    std::once_flag once;
+    std::string text;
+};
 
 BarSeries::BarSeries(std::string instrument, std::int64_t intervalSeconds)
     : m_instrument(std::move(instrument)), m_intervalSeconds(intervalSeconds)
@@ -68,26 +117,11 @@ BarSeries BarSeries::fromBars(std::string instrument, std::int64_t intervalSecon
         return series;
     checkTimes(intervalSeconds, bars);
 
-    const std::int64_t span = bars.back().timestamp - bars.front().timestamp;
-    const auto rows = static_cast<std::size_t>(span / intervalSeconds) + 1;
-    if (rows > kFreeMissingRows && rows / kMaxRowsPerBar > bars.size())
-        throw Error(ErrorKind::BadInput, "{} bars spread over {} rows of {} s: more than 99 % would be missing; check the times",
-                    bars.size(), rows, intervalSeconds);
-
-    series.m_startTime = bars.front().timestamp;
-    for (auto* values : {&series.m_open, &series.m_high, &series.m_low, &series.m_close, &series.m_volume})
-        *values = column(rows);
-    series.m_present.assign(rows, 0);
-    series.m_presentCount = bars.size();
-    for (const Bar& bar : bars) {
-        const auto i = static_cast<std::size_t>((bar.timestamp - series.m_startTime) / intervalSeconds);
-        series.m_open[i] = bar.open;
-        series.m_high[i] = bar.high;
-        series.m_low[i] = bar.low;
-        series.m_close[i] = bar.close;
-        series.m_volume[i] = bar.volume;
-        series.m_present[i] = 1;
-    }
+    const std::int64_t start = bars.front().timestamp;
+    BarColumns columns = BarColumns::missing(gridRows(start, bars.back().timestamp, intervalSeconds, bars.size()));
+    for (const Bar& bar : bars)
+        columns.set(static_cast<std::size_t>((bar.timestamp - start) / intervalSeconds), bar);
+    series.own(start, std::move(columns));
     return series;
 }
 
@@ -97,30 +131,58 @@ BarSeries BarSeries::fromColumns(std::string instrument, std::int64_t intervalSe
     checkStart(startTime, intervalSeconds);
     const std::size_t rows = columns.mask.size();
     for (auto* values : {&columns.open, &columns.high, &columns.low, &columns.close, &columns.volume}) {
-        if (values->size() != rows)
-            throw Error(ErrorKind::BadInput, "a bar column has {} rows, the mask {}", values->size(), rows);
+        checkLength(values->size(), rows);
         for (std::size_t i = 0; i < rows; ++i)
             if (columns.mask[i] == 0)
                 (*values)[i] = kNan;
     }
     for (std::uint8_t& present : columns.mask)
         present = present != 0 ? 1 : 0;
-    series.m_startTime = startTime;
-    series.m_open = std::move(columns.open);
-    series.m_high = std::move(columns.high);
-    series.m_low = std::move(columns.low);
-    series.m_close = std::move(columns.close);
-    series.m_volume = std::move(columns.volume);
-    series.m_present = std::move(columns.mask);
-    series.m_presentCount = static_cast<std::size_t>(std::count(series.m_present.begin(), series.m_present.end(), 1));
+    series.own(startTime, std::move(columns));
     return series;
+}
+
+BarSeries BarSeries::fromShared(std::string instrument, std::int64_t intervalSeconds, std::int64_t startTime, const BarColumnView& columns,
+                                std::shared_ptr<const void> owner)
+{
+    BarSeries series(std::move(instrument), intervalSeconds);
+    checkStart(startTime, intervalSeconds);
+    for (const auto values : {columns.open, columns.high, columns.low, columns.close, columns.volume})
+        checkLength(values.size(), columns.mask.size());
+    checkShared(columns);
+    series.standOn(startTime, columns, std::move(owner));
+    return series;
+}
+
+void BarSeries::own(std::int64_t startTime, BarColumns columns)
+{
+    const auto owned = std::make_shared<const BarColumns>(std::move(columns));
+    standOn(startTime, {owned->open, owned->high, owned->low, owned->close, owned->volume, owned->mask}, owned);
+}
+
+void BarSeries::standOn(std::int64_t startTime, const BarColumnView& columns, std::shared_ptr<const void> owner)
+{
+    m_startTime = startTime;
+    m_columns = columns;
+    m_owner = std::move(owner);
+    m_hash = std::make_shared<KnownHash>();
+    m_presentCount = static_cast<std::size_t>(std::ranges::count(columns.mask, std::uint8_t{1}));
+}
+
+std::size_t BarSeries::gridRows(std::int64_t first, std::int64_t last, std::int64_t intervalSeconds, std::size_t bars)
+{
+    const auto rows = static_cast<std::size_t>((last - first) / intervalSeconds) + 1;
+    if (rows > kFreeMissingRows && rows / kMaxRowsPerBar > bars)
+        throw Error(ErrorKind::BadInput, "{} bars spread over {} rows of {} s: more than 99 % would be missing; check the times", bars, rows,
+                    intervalSeconds);
+    return rows;
 }
 
 std::optional<Bar> BarSeries::bar(std::size_t i) const
 {
     if (!present(i))
         return std::nullopt;
-    return Bar{timestamp(i), m_open[i], m_high[i], m_low[i], m_close[i], m_volume[i]};
+    return Bar{timestamp(i), open()[i], high()[i], low()[i], close()[i], volume()[i]};
 }
 
 std::size_t BarSeries::lowerBound(std::int64_t t) const
@@ -137,30 +199,35 @@ BarSeries BarSeries::slice(std::size_t first, std::size_t last) const
 {
     if (first > last || last > size())
         throw Error(ErrorKind::BadInput, "rows {} to {} are not within a series of {} rows", first, last, size());
-    BarColumns columns;
-    columns.open = copyRows(m_open, first, last);
-    columns.high = copyRows(m_high, first, last);
-    columns.low = copyRows(m_low, first, last);
-    columns.close = copyRows(m_close, first, last);
-    columns.volume = copyRows(m_volume, first, last);
-    columns.mask.assign(m_present.begin() + static_cast<std::ptrdiff_t>(first), m_present.begin() + static_cast<std::ptrdiff_t>(last));
-    return fromColumns(m_instrument, m_intervalSeconds, timestamp(first), std::move(columns));
+    const auto cut = [&](auto values) { return values.subspan(first, last - first); };
+    BarSeries part(m_instrument, m_intervalSeconds);
+    part.standOn(timestamp(first), {cut(open()), cut(high()), cut(low()), cut(close()), cut(volume()), cut(mask())}, m_owner);
+    return part;
 }
 
 std::string BarSeries::contentHash() const
+{
+    if (!m_hash)
+        return computeContentHash();
+    std::call_once(m_hash->once, [this] { m_hash->text = computeContentHash(); });
+    return m_hash->text;
+}
+
+std::string BarSeries::computeContentHash() const
 {
     FieldHash hash;
     hash.addWord(static_cast<std::uint64_t>(m_intervalSeconds));
     hash.addWord(static_cast<std::uint64_t>(m_startTime));
     hash.addWord(size());
-    hash.addBytes(m_present);
+    hash.addBytes(mask());
+    // Gaps are short and many: copying the runs together is cheaper than to hash each for itself.
+    const auto runs = presentRuns(mask());
     std::vector<double> values;
     values.reserve(m_presentCount);
-    for (const auto* source : {&m_open, &m_high, &m_low, &m_close, &m_volume}) {
+    for (const auto column : {open(), high(), low(), close(), volume()}) {
         values.clear();
-        for (std::size_t i = 0; i < size(); ++i)
-            if (m_present[i] != 0)
-                values.push_back((*source)[i]);
+        for (const auto& [first, last] : runs)
+            values.insert(values.end(), column.begin() + static_cast<std::ptrdiff_t>(first), column.begin() + static_cast<std::ptrdiff_t>(last));
         hash.addDoubles(values);
     }
     return hash.hexDigest();

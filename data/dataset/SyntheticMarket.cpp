@@ -5,16 +5,14 @@
 
 #include "base/Error.h"
 #include "base/Rng.h"
+#include "data/dataset/OptionRange.h"
+#include "data/dataset/ReturnProcess.h"
 
 namespace btcai {
 
 namespace {
 
-void requireNonNegative(const char* name, double value)
-{
-    if (!(std::isfinite(value) && value >= 0.0))
-        throw Error(ErrorKind::BadInput, "synthetic market: {} is {}; it must be finite and not negative", name, value);
-}
+constexpr const char* kWhat = "synthetic market";
 
 void checkOptions(const SyntheticMarketOptions& options)
 {
@@ -23,12 +21,11 @@ void checkOptions(const SyntheticMarketOptions& options)
     if (options.signalBars > options.blockBars)
         throw Error(ErrorKind::BadInput, "synthetic market: {} signal bars do not fit a block of {}, signals would overlap",
                     options.signalBars, options.blockBars);
-    if (!std::isfinite(options.driftPerBar) || !std::isfinite(options.volumeGap))
-        throw Error(ErrorKind::BadInput, "synthetic market: drift and volume gap must be finite");
-    requireNonNegative("volatility", options.volatility);
-    requireNonNegative("volumeNoise", options.volumeNoise);
-    requireNonNegative("baseVolume", options.baseVolume);
-    requireNonNegative("startPrice", options.startPrice);
+    requireFinite(kWhat, "driftPerBar", options.driftPerBar);
+    requireFinite(kWhat, "volumeGap", options.volumeGap);
+    requireNonNegative(kWhat, "volumeNoise", options.volumeNoise);
+    requireNonNegative(kWhat, "baseVolume", options.baseVolume);
+    requireNonNegative(kWhat, "startPrice", options.startPrice);
 }
 
 double signOf(std::uint64_t seed, const char* purpose, std::size_t block)
@@ -57,6 +54,7 @@ SyntheticMarket makeSyntheticMarket(const SyntheticMarketOptions& options)
     std::vector<Bar> bars;
     bars.reserve(options.bars);
     double close = options.startPrice;
+    ReturnProcess process(options);
     for (std::size_t i = 0; i < options.bars; ++i) {
         const double sign = signOf(options.seed, "synthetic.drift", i / options.blockBars);
         market.driftSign.push_back(options.driftPerBar == 0.0 ? 0 : static_cast<std::int8_t>(sign));
@@ -64,16 +62,19 @@ SyntheticMarket makeSyntheticMarket(const SyntheticMarketOptions& options)
         // One stream a bar: a change of volume options leaves the prices as they are, and the other way round.
         Rng rng(options.seed, "synthetic.bar", i);
         const double open = close;
-        close = open * std::exp(sign * options.driftPerBar + options.volatility * rng.normal());
-        const double upperWick = 0.5 * options.volatility * std::abs(rng.normal());
-        const double lowerWick = 0.5 * options.volatility * std::abs(rng.normal());
+        const ModelReturn own = process.next(rng.normal());
+        close = open * std::exp(sign * options.driftPerBar + own.logReturn);
+        const double upperWick = 0.5 * own.volatility * std::abs(rng.normal());
+        const double lowerWick = 0.5 * own.volatility * std::abs(rng.normal());
         const double logVolume = options.volumeNoise * rng.normal() + 0.5 * options.volumeGap * volumeSign(options, i);
         bars.push_back({options.startTime + static_cast<std::int64_t>(i) * options.intervalSeconds, open,
                         std::max(open, close) * std::exp(upperWick), std::min(open, close) * std::exp(-lowerWick), close,
                         options.baseVolume * std::exp(logVolume)});
-        if (!(close > 0.0 && std::isfinite(bars.back().high)))
+        if (!(bars.back().low > 0.0 && std::isfinite(bars.back().high)))
             throw Error(ErrorKind::BadInput, "synthetic market: the price leaves the range of numbers at bar {}; use less drift or volatility", i);
     }
+    market.jumps = process.takeJumps();
+    market.regimes = process.takeRegimes();
     market.series = BarSeries::fromBars("SYNTHETIC", options.intervalSeconds, bars);
     return market;
 }

@@ -22,7 +22,8 @@ public:
 
     enum class Skip { Nothing, FileSyncs, FolderSyncs };
 
-    CrashModel() { m_nodes.push_back({.kind = Kind::Directory}); }
+    /// A write takes at most so many bytes at a time, as a real one may.
+    explicit CrashModel(std::size_t bytesAtOnce = 4) : m_bytesAtOnce(bytesAtOnce) { m_nodes.push_back({.kind = Kind::Directory}); }
 
     // How the model is to misbehave.
     void setSkip(Skip skip) { m_skip = skip; }
@@ -80,13 +81,12 @@ public:
         return node ? done(openNode(*node)) : refuse(ENOENT);
     }
 
-    /// Takes at most four bytes at a time, as a real one may.
     ssize_t write(int descriptor, const void* bytes, std::size_t size) override
     {
         if (fails("write"))
             return -1;
         Node& node = m_nodes[m_open.at(descriptor)];
-        const std::string piece(static_cast<const char*>(bytes), std::min<std::size_t>(size, 4));
+        const std::string piece(static_cast<const char*>(bytes), std::min(size, m_bytesAtOnce));
         node.pendingWrites.push_back({node.content.size(), piece});
         node.content += piece;
         return done(static_cast<ssize_t>(piece.size()));
@@ -365,6 +365,7 @@ private:
         return all;
     }
 
+    std::size_t m_bytesAtOnce;
     Nodes m_nodes;
     std::vector<Nodes> m_history;
     std::map<int, std::size_t> m_open;

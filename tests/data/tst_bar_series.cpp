@@ -36,6 +36,52 @@ private slots:
         QCOMPARE(last->volume, 30.0);
     }
 
+    void copiesAndSlicesShareTheColumns()
+    {
+        const std::vector<Bar> bars = wanderingBars(50);
+        BarSeries series = BarSeries::fromBars("X", 300, bars);
+        const std::string hash = series.contentHash();
+        const BarSeries copy = series;
+        QVERIFY(copy.close().data() == series.close().data());
+        BarSeries other = std::move(series);
+        QCOMPARE(series.size(), std::size_t{50}); // a move is a copy: nothing is left without its columns
+        const BarSeries part = other.slice(10, 30);
+        other = BarSeries("Y", 60);
+        series = other;
+        QCOMPARE(copy.contentHash(), hash);
+        QCOMPARE(part.close()[0], bars[10].close); // the slice holds what it stands on
+        QVERIFY(part.contentHash() != hash);
+        QCOMPARE(part.contentHash(), BarSeries::fromBars("X", 300, std::span(bars).subspan(10, 20)).contentHash());
+    }
+
+    void standsOnColumnsOfOthers()
+    {
+        const auto columns = std::make_shared<BarColumns>(BarColumns::missing(3));
+        columns->set(0, {0, 1, 4, 0.5, 2, 7});
+        columns->set(2, {0, 2, 3, 1, 3, 8});
+        const auto view = [&] { return BarColumnView{columns->open, columns->high, columns->low, columns->close, columns->volume, columns->mask}; };
+        {
+            const BarSeries series = BarSeries::fromShared("X", 300, 600, view(), columns);
+            QCOMPARE(series.presentCount(), std::size_t{2});
+            QCOMPARE(series.bar(2)->timestamp, std::int64_t{1200});
+            QVERIFY(series.close().data() == columns->close.data());
+            QCOMPARE(columns.use_count(), 2L);
+            const std::vector<Bar> bars{{600, 1, 4, 0.5, 2, 7}, {1200, 2, 3, 1, 3, 8}};
+            QCOMPARE(series.contentHash(), BarSeries::fromBars("X", 300, bars).contentHash());
+        }
+        QCOMPARE(columns.use_count(), 1L);
+        columns->open[1] = 5.0;
+        auto failure = failureOf([&] { BarSeries::fromShared("X", 300, 600, view(), columns); });
+        QVERIFY(failure && failure->says("row 1 is missing, but has a value"));
+        columns->mask[1] = 2;
+        failure = failureOf([&] { BarSeries::fromShared("X", 300, 600, view(), columns); });
+        QVERIFY(failure && failure->says("mask of row 1"));
+        columns->mask[1] = 1;
+        QVERIFY(failureOf([&] { BarSeries::fromShared("X", 300, 601, view(), columns); }));
+        columns->high.pop_back();
+        QVERIFY(failureOf([&] { BarSeries::fromShared("X", 300, 600, view(), columns); }));
+    }
+
     void refusesWhatIsNotOnTheGrid()
     {
         std::vector<Bar> bars{{600, 1, 1, 1, 1, 1}, {901, 1, 1, 1, 1, 1}};
