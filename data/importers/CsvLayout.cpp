@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -123,7 +124,7 @@ private:
             double ask = 0.0;
             if (!price(bids[i], bid) || !price(asks[i], ask))
                 return;
-            *prices[i] = bid / 2.0 + ask / 2.0;
+            *prices[i] = std::midpoint(bid, ask);
         }
         m_sink.add(bar);
     }
