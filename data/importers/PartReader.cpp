@@ -27,7 +27,7 @@ RowSink readStored(const InputPart& part, Strictness strictness, FaultLog& log)
 
 void chooseAsset(CsvLayout& layout, const InputPart& part, const ImportOptions& options, RowSink& sink)
 {
-    if (layout.assets.size() < 2)
+    if (layout.assets.empty() || (layout.assets.size() == 1 && options.asset.empty()))
         return;
     const std::string assets = fmt::format("{}", fmt::join(layout.assets, ", "));
     if (options.asset.empty()) {

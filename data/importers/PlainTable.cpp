@@ -66,8 +66,9 @@ std::optional<CsvLayout> sideBySide(const CsvSample& sample)
             if (field == roleName(role))
                 layout.place(role) = static_cast<int>(i);
     }
+    const bool isThere = std::ranges::find(layout.assets, chosen) != layout.assets.end(); // the reader says so where it is not
     for (const Role role : {Role::Open, Role::High, Role::Low, Role::Close})
-        if (!layout.has(role))
+        if (isThere && !layout.has(role))
             return std::nullopt;
     if (!layout.has(Role::Volume))
         layout.volumeUnit = VolumeUnit::None;

@@ -142,6 +142,8 @@ bool isSwapped(const RawBar& bar)
 /// Volumes of one part: swapped columns are put right or kept as told, money becomes coins.
 void settleVolumes(PartRows& part, const ImportOptions& options)
 {
+    if (part.layout.content == Content::Trades)
+        return; // counted in coins trade by trade
     for (RawBar& bar : part.sink.bars) {
         if (part.layout.volumeUnit == VolumeUnit::Base && isSwapped(bar)) {
             part.sink.note(FaultKind::SwappedVolume, bar.row, bar.micros,
@@ -155,7 +157,7 @@ void settleVolumes(PartRows& part, const ImportOptions& options)
             bar.volume = 0.0;
         }
     }
-    if (part.layout.volumeUnit == VolumeUnit::Quote && part.layout.content == Content::Bars)
+    if (part.layout.volumeUnit == VolumeUnit::Quote)
         part.source.notes.emplace_back("volume is in money; it was divided by each bar's typical price, (high + low + close) / 3, to give coins");
 }
 
