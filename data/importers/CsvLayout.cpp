@@ -1,7 +1,6 @@
 #include "data/importers/CsvLayout.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -28,13 +27,6 @@ std::string_view trimmed(std::string_view text)
     if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
         text = text.substr(1, text.size() - 2);
     return text;
-}
-
-std::optional<double> parsed(std::string_view text)
-{
-    double value = 0.0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return !text.empty() && code == std::errc{} && end == text.data() + text.size() && std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
 bool isNothing(std::string_view text)
@@ -197,7 +189,7 @@ std::vector<std::string> CsvSample::canonical(std::size_t line) const
 bool CsvSample::isNumeric(std::size_t line, std::size_t columns) const
 {
     return line < lines.size() && lines[line].fields.size() == columns
-        && std::ranges::all_of(lines[line].fields, [](const std::string& field) { return parsed(field).has_value(); });
+        && std::ranges::all_of(lines[line].fields, [](const std::string& field) { return finiteNumber(field).has_value(); });
 }
 
 bool CsvSample::allNumeric(std::size_t columns, std::size_t from) const
@@ -210,7 +202,7 @@ bool CsvSample::allNumeric(std::size_t columns, std::size_t from) const
 
 double CsvSample::number(std::size_t line, std::size_t column) const
 {
-    return parsed(lines[line].fields[column]).value_or(std::numeric_limits<double>::quiet_NaN());
+    return finiteNumber(lines[line].fields[column]).value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
 CsvLayout headerlessLayout(SourceFormat format, const CsvSample& sample, std::initializer_list<Role> order, std::string reason)

@@ -63,12 +63,8 @@ double orderValue(const Json& value)
 {
     if (value.is_number())
         return value.get<double>();
-    double number = std::numeric_limits<double>::quiet_NaN();
-    if (value.is_string()) {
-        FaultLog log;
-        RowSink("", "", Strictness::Lenient, log).number(0, "", value, number);
-    }
-    return number;
+    constexpr double none = std::numeric_limits<double>::quiet_NaN();
+    return value.is_string() ? finiteNumber(value.get_ref<const std::string&>()).value_or(none) : none;
 }
 
 /// The same for a JSON list of lists.

@@ -17,7 +17,7 @@ namespace btcai {
 namespace {
 
 constexpr std::size_t kBufferBytes = 256 * 1024;
-constexpr std::size_t kMostEntries = 10'000;
+constexpr std::size_t kMostEntries = 1'000;
 constexpr std::string_view kZipMagic = "PK\x03\x04";
 
 void checkRegularFile(const std::filesystem::path& path)
@@ -157,14 +157,14 @@ std::vector<InputPart> partsOfZip(const std::filesystem::path& path)
 
 void addFolder(const std::filesystem::path& folder, std::vector<std::filesystem::path>& files)
 {
-    std::error_code code;
-    std::filesystem::directory_iterator entries(folder, code);
-    if (code)
-        throw Error(ErrorKind::Io, "{}: cannot be listed: {}", folder.string(), code.message());
     std::vector<std::filesystem::path> found;
-    for (const auto& entry : entries)
-        if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
-            found.push_back(entry.path());
+    try {
+        for (const auto& entry : std::filesystem::directory_iterator(folder))
+            if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
+                found.push_back(entry.path());
+    } catch (const std::filesystem::filesystem_error& error) {
+        throw Error(ErrorKind::Io, "{}: cannot be listed: {}", folder.string(), error.code().message());
+    }
     if (found.empty())
         throw Error(ErrorKind::BadInput, "{}: is a folder without files; name one that holds data", folder.string());
     std::ranges::sort(found);

@@ -97,7 +97,7 @@ ImportResult run(std::span<const std::filesystem::path> inputs, const ImportOpti
 /// A stored series on its own keeps its instrument and its grid.
 std::optional<ImportResult> openStored(std::span<const std::filesystem::path> inputs, Hashing hashing)
 {
-    if (inputs.size() != 1 || std::filesystem::is_directory(inputs[0]) || !BarStore::looksLikeOne(inputs[0]))
+    if (inputs.size() != 1 || !BarStore::looksLikeOne(inputs[0]))
         return std::nullopt;
     ImportResult result;
     result.series = BarStore::read(inputs[0]);

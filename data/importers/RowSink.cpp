@@ -13,6 +13,13 @@ namespace {
 constexpr std::size_t kMaxRows = 50'000'000; // 95 years of minutes; bounds the memory a compressed file can ask for
 } // namespace
 
+std::optional<double> finiteNumber(std::string_view text)
+{
+    double value = 0.0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return code == std::errc{} && end == text.data() + text.size() && std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
 RowSink::RowSink(std::string file, std::string rowWord, Strictness strictness, FaultLog& log)
     : m_file(std::move(file)), m_rowWord(std::move(rowWord)), m_strictness(strictness), m_log(&log)
 {
@@ -34,9 +41,10 @@ void RowSink::note(FaultKind kind, std::size_t row, std::int64_t micros, const s
 
 bool RowSink::number(std::size_t row, std::string_view field, std::string_view text, double& value)
 {
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (code == std::errc{} && end == text.data() + text.size() && std::isfinite(value))
+    if (const auto parsed = finiteNumber(text)) {
+        value = *parsed;
         return true;
+    }
     return badNumber(row, field, text);
 }
 

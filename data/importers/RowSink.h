@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,7 @@ struct RawBar {
     double volume = 0.0;     ///< in what the format says
     double quoteVolume = std::numeric_limits<double>::quiet_NaN(); ///< where the file states both
     std::uint32_t row = 0;   ///< line or element, from 1
-    std::uint32_t file = 0;  ///< of several
+    std::uint32_t part = 0;  ///< of several texts
 
     bool sameValues(const RawBar& other) const
     {
@@ -41,11 +42,15 @@ struct RawRate {
     std::int64_t micros = 0;
     double rate = 0.0;
     std::uint32_t row = 0;
+    std::uint32_t part = 0;
 };
 
 /// What becomes of a faulty row: Strict ends with an Error(BadInput) "FILE: line N: FIELD ..."; Lenient counts the fault in the
 /// log and leaves the row out.
 enum class Strictness { Strict, Lenient };
+
+/// The number that the whole text is, when it is one and finite.
+std::optional<double> finiteNumber(std::string_view text);
 
 /// Takes the rows of one file, checks each value, and keeps those that are bars, trades or rates. Every reading function
 /// returns false for a value that is none, once its fault is counted.

@@ -28,13 +28,6 @@ std::string valuesText(const RawRate& rate) { return fmt::format("rate {}", rate
 bool sameValues(const RawBar& a, const RawBar& b) { return a.sameValues(b); }
 bool sameValues(const RawRate& a, const RawRate& b) { return a.rate == b.rate; }
 
-/// A row and the text it came from.
-template <typename Row>
-struct Placed {
-    Row row;
-    std::uint32_t part = 0;
-};
-
 /// The work on the rows of all parts; Row is RawBar or RawRate.
 template <typename Row>
 class Assembly {
@@ -44,22 +37,23 @@ public:
     {
     }
 
-    void take(std::vector<Row>& rows, std::uint32_t part)
+    void take(std::vector<Row>&& rows, std::size_t part)
     {
-        if (m_rows.empty() && m_parts.size() == 1)
-            m_rows.reserve(rows.size());
-        for (const Row& row : rows)
-            m_rows.push_back({row, part});
-        rows = {};
+        for (Row& row : rows)
+            row.part = static_cast<std::uint32_t>(part);
+        if (m_rows.empty())
+            m_rows = std::move(rows);
+        else
+            m_rows.insert(m_rows.end(), rows.begin(), rows.end());
     }
 
     /// Earliest first; of equal times in the order of files and rows, so that the file that comes first has the first word.
     void sort()
     {
         const auto earlier = [](const auto& a, const auto& b) {
-            return a.row.micros != b.row.micros ? a.row.micros < b.row.micros
-                : a.part != b.part              ? a.part < b.part
-                                                : a.row.row < b.row.row;
+            return a.micros != b.micros ? a.micros < b.micros
+                : a.part != b.part      ? a.part < b.part
+                                        : a.row < b.row;
         };
         if (!std::ranges::is_sorted(m_rows, earlier))
             std::ranges::sort(m_rows, earlier);
@@ -68,13 +62,15 @@ public:
     /// Leaves one row a time, or none, as the options say.
     void resolveRepeatedTimes()
     {
-        std::vector<Placed<Row>> kept;
+        if (std::ranges::adjacent_find(m_rows, {}, &Row::micros) == m_rows.end())
+            return;
+        std::vector<Row> kept;
         kept.reserve(m_rows.size());
         const OnConflict rule = m_strict ? m_options.onConflict : OnConflict::KeepLast;
         for (std::size_t i = 0; i < m_rows.size();) {
             std::size_t end = i + 1;
             bool conflicting = false;
-            for (; end < m_rows.size() && m_rows[end].row.micros == m_rows[i].row.micros; ++end)
+            for (; end < m_rows.size() && m_rows[end].micros == m_rows[i].micros; ++end)
                 conflicting |= noteRepeat(m_rows[end - 1], m_rows[end]);
             if (!conflicting || rule == OnConflict::KeepFirst)
                 kept.push_back(m_rows[i]);
@@ -96,28 +92,28 @@ public:
                 throw Error(ErrorKind::BadInput, "{}; {} such in all ({}); {}", fault.message(), fault.count, faultName(fault.kind), advice);
     }
 
-    RowSink& sinkOf(const Placed<Row>& placed) { return m_parts[placed.part].sink; }
-    std::vector<Placed<Row>>& rows() { return m_rows; }
+    RowSink& sinkOf(const Row& row) { return m_parts[row.part].sink; }
+    std::vector<Row>& rows() { return m_rows; }
 
 private:
     /// Whether the two disagree.
-    bool noteRepeat(const Placed<Row>& before, const Placed<Row>& after)
+    bool noteRepeat(const Row& before, const Row& after)
     {
-        const bool equal = sameValues(before.row, after.row);
+        const bool equal = sameValues(before, after);
         const bool overlap = before.part != after.part;
         const FaultKind kind = overlap ? equal ? FaultKind::OverlapEqual : FaultKind::OverlapConflicting
             : equal                    ? FaultKind::DuplicateEqual
                                        : FaultKind::DuplicateConflicting;
-        const std::string place = fmt::format("{}: {} {}", m_parts[before.part].sink.file(), m_parts[before.part].sink.rowWord(), before.row.row);
+        const std::string place = fmt::format("{}: {} {}", m_parts[before.part].sink.file(), m_parts[before.part].sink.rowWord(), before.row);
         if (equal) {
-            sinkOf(after).note(kind, after.row.row, after.row.micros, fmt::format("time {} stands in {} with the same values", microsText(after.row.micros), place));
+            sinkOf(after).note(kind, after.row, after.micros, fmt::format("time {} stands in {} with the same values", microsText(after.micros), place));
             return false;
         }
         if (m_report.conflicts.size() < ImportReport::kMostConflicts)
-            m_report.conflicts.push_back({after.row.micros / kMicrosPerSecond, fmt::format("{}: {}", place, valuesText(before.row)),
-                                          fmt::format("{}: {} {}: {}", sinkOf(after).file(), sinkOf(after).rowWord(), after.row.row, valuesText(after.row))});
-        sinkOf(after).note(kind, after.row.row, after.row.micros,
-                           fmt::format("time {} has {}, but {} in {}", microsText(after.row.micros), valuesText(after.row), valuesText(before.row), place));
+            m_report.conflicts.push_back({after.micros / kMicrosPerSecond, fmt::format("{}: {}", place, valuesText(before)),
+                                          fmt::format("{}: {} {}: {}", sinkOf(after).file(), sinkOf(after).rowWord(), after.row, valuesText(after))});
+        sinkOf(after).note(kind, after.row, after.micros,
+                           fmt::format("time {} has {}, but {} in {}", microsText(after.micros), valuesText(after), valuesText(before), place));
         return true;
     }
 
@@ -126,7 +122,7 @@ private:
     bool m_strict;
     FaultLog& m_log;
     ImportReport& m_report;
-    std::vector<Placed<Row>> m_rows;
+    std::vector<Row> m_rows;
 };
 
 /// Whether the volume in coins stands in the column of money and the other way round: volume / quote volume is about the price, not one over it.
@@ -218,13 +214,13 @@ void tradesToBars(std::vector<PartRows>& parts, const ImportOptions& options, Im
     parts[0].sink.trades = {};
 }
 
-bool isOffGrid(const Placed<RawBar>& placed, std::int64_t interval) { return placed.row.micros % (interval * kMicrosPerSecond) != 0; }
+bool isOffGrid(const RawBar& bar, std::int64_t interval) { return bar.micros % (interval * kMicrosPerSecond) != 0; }
 
-std::int64_t commonestStep(const std::vector<Placed<RawBar>>& rows, const std::string& file)
+std::int64_t commonestStep(const std::vector<RawBar>& rows, const std::string& file)
 {
     std::map<std::int64_t, std::size_t> counts; // at most a day's seconds: longer steps are no interval of ours
     for (std::size_t i = 1; i < rows.size(); ++i) {
-        const std::int64_t step = rows[i].row.micros - rows[i - 1].row.micros;
+        const std::int64_t step = rows[i].micros - rows[i - 1].micros;
         if (step > 0 && step <= kSecondsPerDay * kMicrosPerSecond && step % kMicrosPerSecond == 0)
             ++counts[step / kMicrosPerSecond];
     }
@@ -234,14 +230,14 @@ std::int64_t commonestStep(const std::vector<Placed<RawBar>>& rows, const std::s
 }
 
 /// The commonest step, unless most rows are off its grid, as with seconds that are mostly missing: then the longest usual interval that all are on.
-std::int64_t findInterval(const std::vector<Placed<RawBar>>& rows, const std::string& file)
+std::int64_t findInterval(const std::vector<RawBar>& rows, const std::string& file)
 {
     const std::int64_t step = commonestStep(rows, file);
-    const auto off = std::ranges::count_if(rows, [&](const auto& placed) { return isOffGrid(placed, step); });
+    const auto off = std::ranges::count_if(rows, [&](const auto& bar) { return isOffGrid(bar, step); });
     if (2 * static_cast<std::size_t>(off) <= rows.size())
         return step;
     for (const std::int64_t usual : {43200, 28800, 21600, 14400, 7200, 3600, 1800, 900, 300, 180, 60, 30, 15, 5, 1})
-        if (usual < step && std::ranges::none_of(rows, [&](const auto& placed) { return isOffGrid(placed, usual); }))
+        if (usual < step && std::ranges::none_of(rows, [&](const auto& bar) { return isOffGrid(bar, usual); }))
             return usual;
     return step;
 }
@@ -249,39 +245,39 @@ std::int64_t findInterval(const std::vector<Placed<RawBar>>& rows, const std::st
 /// Stamps that mark the close, such as 12:04:59.999, become those of the open.
 void moveToOpen(Assembly<RawBar>& assembly, const std::vector<PartRows>& parts, std::int64_t interval)
 {
-    for (Placed<RawBar>& placed : assembly.rows())
-        if (parts[placed.part].layout.stampsMarkClose) {
-            const std::int64_t close = (placed.row.micros + kMicrosPerSecond - 1) / kMicrosPerSecond * kMicrosPerSecond;
-            placed.row.micros = close - interval * kMicrosPerSecond;
+    for (RawBar& bar : assembly.rows())
+        if (parts[bar.part].layout.stampsMarkClose) {
+            const std::int64_t close = (bar.micros + kMicrosPerSecond - 1) / kMicrosPerSecond * kMicrosPerSecond;
+            bar.micros = close - interval * kMicrosPerSecond;
         }
 }
 
 void settleGrid(Assembly<RawBar>& assembly, const ImportOptions& options, std::int64_t interval, bool strict)
 {
-    std::vector<Placed<RawBar>>& rows = assembly.rows();
-    const auto isOff = [&](const Placed<RawBar>& placed) { return isOffGrid(placed, interval); };
+    std::vector<RawBar>& rows = assembly.rows();
+    const auto isOff = [&](const RawBar& bar) { return isOffGrid(bar, interval); };
     if (std::ranges::none_of(rows, isOff))
         return;
-    for (const Placed<RawBar>& placed : rows)
-        if (isOff(placed))
-            assembly.sinkOf(placed).note(FaultKind::OffGrid, placed.row.row, placed.row.micros,
-                                         fmt::format("timestamp {} is not on the grid of {} s that the other rows are on", microsText(placed.row.micros), interval));
+    for (const RawBar& bar : rows)
+        if (isOff(bar))
+            assembly.sinkOf(bar).note(FaultKind::OffGrid, bar.row, bar.micros,
+                                         fmt::format("timestamp {} is not on the grid of {} s that the other rows are on", microsText(bar.micros), interval));
     if (strict && options.onOffGrid == OnOffGrid::Refuse)
         assembly.refuse({FaultKind::OffGrid}, "leave them out with --off-grid drop, or take them for the time before with --off-grid floor");
     if (strict && options.onOffGrid == OnOffGrid::Floor)
-        for (Placed<RawBar>& placed : rows)
-            placed.row.micros = floorTo(placed.row.micros, interval);
+        for (RawBar& bar : rows)
+            bar.micros = floorTo(bar.micros, interval);
     else
         std::erase_if(rows, isOff);
     assembly.sort();
 }
 
-void settleRepeats(std::vector<Placed<RawBar>>& rows, const ImportOptions& options, std::int64_t interval, ImportReport& report)
+void settleRepeats(std::vector<RawBar>& rows, const ImportOptions& options, std::int64_t interval, ImportReport& report)
 {
     std::vector<std::uint8_t> repeats(rows.size(), 0);
     std::size_t count = 0;
     for (std::size_t i = 1; i < rows.size(); ++i)
-        if (rows[i].row.volume > 0.0 && rows[i].row.micros - rows[i - 1].row.micros == interval * kMicrosPerSecond && rows[i].row.sameValues(rows[i - 1].row)) {
+        if (rows[i].volume > 0.0 && rows[i].micros - rows[i - 1].micros == interval * kMicrosPerSecond && rows[i].sameValues(rows[i - 1])) {
             repeats[i] = 1;
             ++count;
         }
@@ -313,11 +309,11 @@ void sayWhatWasDecided(const FaultLog& log, const ImportOptions& options, Import
             report.notes.push_back(fmt::format("{} rows ({}) repeat a time with the same values and were left out", log.count(kind), faultName(kind)));
 }
 
-std::vector<Bar> barsOf(const std::vector<Placed<RawBar>>& rows)
+std::vector<Bar> barsOf(const std::vector<RawBar>& rows)
 {
     std::vector<Bar> bars;
     bars.reserve(rows.size());
-    for (const auto& [raw, part] : rows)
+    for (const RawBar& raw : rows)
         bars.push_back({raw.micros / kMicrosPerSecond, raw.open, raw.high, raw.low, raw.close, raw.volume});
     return bars;
 }
@@ -333,7 +329,7 @@ BarSeries assembleBars(std::vector<PartRows>& parts, const std::string& instrume
     Assembly<RawBar> assembly(parts, options, strictness, log, report);
     for (std::size_t i = 0; i < parts.size(); ++i) {
         settleVolumes(parts[i], options);
-        assembly.take(parts[i].sink.bars, static_cast<std::uint32_t>(i));
+        assembly.take(std::move(parts[i].sink.bars), i);
     }
     if (strict && options.onSwappedVolume == OnSwappedVolume::Refuse)
         assembly.refuse({FaultKind::SwappedVolume}, "exchange the two in such rows with --swapped-volume swap, or keep them as they are with keep");
@@ -373,7 +369,7 @@ FundingSeries assembleFunding(std::vector<PartRows>& parts, const std::string& i
             furthest = std::max(furthest, std::abs(rate.micros - second));
             rate.micros = second;
         }
-        assembly.take(parts[i].sink.rates, static_cast<std::uint32_t>(i));
+        assembly.take(std::move(parts[i].sink.rates), i);
     }
     if (off > 0)
         report.notes.push_back(fmt::format("{} stamps are off the whole second, by at most {} ms; they were taken to the nearest", off, (furthest + 999) / 1000));
@@ -384,7 +380,7 @@ FundingSeries assembleFunding(std::vector<PartRows>& parts, const std::string& i
     if (strictness == Strictness::Strict)
         sayWhatWasDecided(log, options, report);
     std::vector<FundingRate> rates;
-    for (const auto& [raw, part] : assembly.rows())
+    for (const RawRate& raw : assembly.rows())
         rates.push_back({raw.micros / kMicrosPerSecond, raw.rate});
     report.firstTime = rates.empty() ? 0 : rates.front().timestamp;
     report.lastTime = rates.empty() ? 0 : rates.back().timestamp;

@@ -1,5 +1,7 @@
 #include <array>
 
+#include <QProcess>
+#include <QTemporaryDir>
 #include <QtTest>
 
 #include "DataTestSupport.h"
@@ -170,6 +172,31 @@ private slots:
     {
         const auto failure = failureOf([&] { imported("formats/freqtrade-feather-BTC_USDT-5m.feather"); });
         QVERIFY(failure && failure->says("feather") && failure->says("tools/feather-to-csv.py"));
+    }
+
+    // Without a library of Arrow's: the rows and the period are those of the fixtures' README.
+    void theFeatherConverter()
+    {
+        QTemporaryDir folder;
+        const auto convert = [&](const QString& from) {
+            QProcess python;
+            python.start("python3", {QString(BTCAI_FIXTURES) + "/../../tools/feather-to-csv.py", from, folder.filePath("btcusdt.csv")});
+            return python.waitForFinished() ? python.exitCode() : -1;
+        };
+        const auto feather = fixture("formats/freqtrade-feather-BTC_USDT-5m.feather");
+        QCOMPARE(convert(QString::fromStdString(feather.string())), 0);
+        const auto [series, report] = importSeries(std::filesystem::path(folder.filePath("btcusdt.csv").toStdString()));
+        QCOMPARE(series.presentCount(), std::size_t{8727});
+        QCOMPARE(report.timeUnit, std::string("ns"));
+        QCOMPARE(report.firstTime, parseUtc("2025-09-06"));
+        QCOMPARE(report.lastTime, parseUtc("2025-10-06T07:10"));
+        QCOMPARE(report.missingBars, std::size_t{0});
+        const std::string bytes = readBytes(feather);
+        for (const std::size_t size : {std::size_t{3}, bytes.size() / 2, bytes.size() - 1}) {
+            const QString cut = folder.filePath("cut.feather");
+            writeText(cut.toStdString(), bytes.substr(0, size));
+            QCOMPARE(convert(cut), 2);
+        }
     }
 
     void theFormatIsToldByTheContent()
