@@ -367,7 +367,7 @@ Json QualityReport::toJson() const
     json["missing"] = missing;
     json["gaps"] = gaps;
     json["gap_classes_bars"] = kGapClasses;
-    json["longestby_length"] = gapsByLength;
+    json["gaps_by_length"] = gapsByLength;
     json["longest_gap_bars"] = longestGap;
     json["longest_gap_time"] = longestGapTime;
     json["zero_volume"] = zeroVolume;
