@@ -26,6 +26,13 @@ if(BTCAI_SANITIZE)
   target_link_options(btcai_flags INTERFACE -fsanitize=${BTCAI_SANITIZE})
 endif()
 
+if(BTCAI_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+    message(FATAL_ERROR "BTCAI_FUZZ needs clang: configure with -DCMAKE_CXX_COMPILER=clang++")
+  endif()
+  target_compile_options(btcai_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # The sloppiness that a precompiled header needs to be cached at all.

@@ -18,7 +18,7 @@ packages_window=(
 )
 # To build and run the tests. Qt Test is part of qt6-base-dev.
 packages_tests=(
-    qt6-base-dev qt6-svg-dev libgl-dev libqcustomplot-dev fonts-dejavu-core librapidcheck-dev gzip
+    qt6-base-dev qt6-svg-dev libgl-dev libqcustomplot-dev fonts-dejavu-core librapidcheck-dev gzip python3
 )
 
 say() { printf '\n== %s\n' "$*"; }

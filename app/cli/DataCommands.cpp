@@ -1,4 +1,6 @@
 #include <cstdio>
+#include <ctime>
+#include <map>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -6,6 +8,8 @@
 
 #include "app/cli/CommandLine.h"
 #include "base/Clock.h"
+#include "base/DurableFile.h"
+#include "base/Error.h"
 #include "base/Json.h"
 #include "data/bars/BarStore.h"
 #include "data/importers/LoadSeries.h"
@@ -16,42 +20,123 @@ namespace btcai::cli {
 namespace {
 
 struct DataOptions {
-    std::string input;
+    std::vector<std::filesystem::path> inputs;
+    std::filesystem::path dataInput; ///< of check --data
     std::string output;
     ImportOptions import;
+    std::string timeUnit = "auto";
+    std::string now;
     bool json = false;
 };
 
-void addImportOptions(CLI::App& command, DataOptions& options)
+template <typename Choice>
+void addChoice(CLI::App& command, const char* name, Choice& value, const std::map<std::string, Choice>& choices, const char* help)
 {
-    command.add_option("file", options.input, "CSV (gz too), Binance kline file or stored series")->required();
-    command.add_option("--instrument", options.import.instrument, "Name of the instrument; else taken from the file name");
-    command.add_option("--interval", options.import.intervalSeconds, "Seconds per bar; else the commonest step");
+    command.add_option(name, value, help)->transform(CLI::CheckedTransformer(choices))->type_name("");
+}
+
+/// How to read the files: what import and check share.
+void addReadingOptions(CLI::App& command, DataOptions& options)
+{
+    ImportOptions& import = options.import;
+    command.add_option("--instrument", import.instrument, "Name of the instrument; else taken from the file name");
+    command.add_option("--interval", import.intervalSeconds, "Seconds per bar; else told from the rows. Trades need it")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{86400}));
+    command.add_option("--columns", import.columns,
+                       "Which column is what, by place from 0 or by header name: time=0,open=1,high=2,low=3,close=4,volume=5. Fields: time, open, "
+                       "high, low, close, volume, quote_volume; price, amount (trades); rate (funding)");
+    command.add_option("--time-unit", options.timeUnit, "Of the stamps: auto, s, ms, us, ns or text")->capture_default_str();
+    command.add_option_function<std::string>(
+               "--volume-unit",
+               [&import](const std::string& unit) {
+                   import.volumeUnit = unit == "base" ? VolumeUnit::Base : unit == "quote" ? VolumeUnit::Quote : VolumeUnit::None;
+               },
+               "What volume counts: base (coins), quote (money, converted by the typical price) or none; else as the format says")
+        ->check(CLI::IsMember({"base", "quote", "none"}));
+    addChoice<bool>(command, "--stamp", import.stampsMarkClose, {{"open", false}, {"close", true}}, "What stamps mark: open (usual) or close of a bar");
+    command.add_option("--asset", import.asset, "Which of several in one table");
     command.add_flag("--json", options.json, "Print JSON");
 }
 
-int runImport(const DataOptions& options)
+/// What to do with faults that import refuses otherwise.
+void addDecisions(CLI::App& command, ImportOptions& import)
 {
-    const ImportResult result = importSeries(options.input, options.import);
-    BarStore::write(result.series, options.output);
-    const ImportReport& report = result.report;
+    addChoice<OnConflict>(command, "--on-conflict", import.onConflict,
+                          {{"refuse", OnConflict::Refuse}, {"keep-first", OnConflict::KeepFirst}, {"keep-last", OnConflict::KeepLast}, {"drop", OnConflict::Drop}},
+                          "Times with different values, in one file or several: refuse, keep-first, keep-last, drop");
+    addChoice<OnOffGrid>(command, "--off-grid", import.onOffGrid, {{"refuse", OnOffGrid::Refuse}, {"drop", OnOffGrid::Drop}, {"floor", OnOffGrid::Floor}},
+                         "Stamps off the grid: refuse, drop, floor");
+    addChoice<OnDisorder>(command, "--on-disorder", import.onDisorder, {{"refuse", OnDisorder::Refuse}, {"sort", OnDisorder::Sort}},
+                          "Rows out of order: refuse, sort");
+    addChoice<OnSwappedVolume>(command, "--swapped-volume", import.onSwappedVolume,
+                               {{"refuse", OnSwappedVolume::Refuse}, {"keep", OnSwappedVolume::Keep}, {"swap", OnSwappedVolume::Swap}},
+                               "Rows whose volumes in coins and money changed places: refuse, keep, swap");
+    addChoice<OnEmpty>(command, "--on-empty", import.onEmpty, {{"refuse", OnEmpty::Refuse}, {"drop", OnEmpty::Drop}}, "Rows without any price: refuse, drop");
+    addChoice<OnRepeats>(command, "--repeats", import.onRepeats, {{"keep", OnRepeats::Keep}, {"drop", OnRepeats::Drop}},
+                         "Bars that repeat the one before, volume included: keep, drop");
+}
+
+/// Funding rates as a table that import reads again: header timestamp,funding_rate, seconds.
+int importFundingFiles(const DataOptions& options)
+{
+    const FundingResult result = importFunding(options.inputs, options.import);
+    std::string table = "timestamp,funding_rate\n";
+    for (const FundingRate& rate : result.series.rates())
+        table += fmt::format("{},{}\n", rate.timestamp, rate.rate);
+    writeFileDurably(options.output, table);
     if (options.json) {
-        printJson(report.toJson());
+        Json json = result.report.toJson();
+        json["content"] = "funding";
+        printJson(json);
         return 0;
     }
-    fmt::print("{}: {} ({})\n{} bars of {} s, {} to {} UTC, {} gaps with {} missing bars\nwritten to {}\n", options.input,
-               sourceFormatName(report.format), report.reason, report.rowsRead, report.intervalSeconds,
-               formatUtc(report.firstTime), formatUtc(report.lastTime), report.gaps, report.missingBars, options.output);
+    fmt::print("{}{} funding rates, {} to {} UTC\nwritten to {}\n", result.report.toText(), result.series.size(), formatUtc(result.report.firstTime),
+               formatUtc(result.report.lastTime), options.output);
     return 0;
 }
 
-int runCheck(const DataOptions& options)
+int runImport(DataOptions& options)
 {
-    const QualityReport report = assessQuality(importSeries(options.input, options.import).series);
-    if (options.json)
-        printJson(report.toJson());
-    else
-        fmt::print("{}", report.toText());
+    options.import.timeUnit = parseTimeUnit(options.timeUnit);
+    if (contentOf(options.inputs, options.import) == Content::Funding)
+        return importFundingFiles(options);
+    const ImportResult result = importSeries(options.inputs, options.import);
+    BarStore::write(result.series, options.output);
+    const ImportReport& report = result.report;
+    if (options.json) {
+        Json json = report.toJson();
+        json["content"] = "bars";
+        printJson(json);
+        return 0;
+    }
+    fmt::print("{}{} bars of {} s, {} to {} UTC, {} gaps with {} missing bars\nwritten to {}\n", report.toText(), result.series.presentCount(),
+               report.intervalSeconds, formatUtc(report.firstTime), formatUtc(report.lastTime), report.gaps, report.missingBars, options.output);
+    return 0;
+}
+
+int runCheck(DataOptions& options)
+{
+    if (!options.dataInput.empty())
+        options.inputs.push_back(options.dataInput);
+    if (options.inputs.empty())
+        throw Error(ErrorKind::BadInput, "check: name the data with --data FILE");
+    options.import.timeUnit = parseTimeUnit(options.timeUnit);
+    QualityOptions quality;
+    if (options.now == "now")
+        quality.now = std::time(nullptr);
+    else if (!options.now.empty())
+        quality.now = parseUtc(options.now);
+    const ImportResult result = inspectSeries(options.inputs, options.import);
+    const QualityReport report = assessQuality(result, quality);
+    if (options.json) {
+        Json json = report.toJson();
+        json["import"] = result.report.toJson();
+        printJson(json);
+        return 0;
+    }
+    for (const ImportSource& source : result.report.sources)
+        fmt::print("{}: {} ({}), {} rows, {}\n", source.name, sourceFormatName(source.format), source.reason, source.rows, source.order);
+    fmt::print("{}", report.toText());
     return 0;
 }
 
@@ -61,16 +146,21 @@ void addImportCommand(CLI::App& app, Action& action)
 {
     CLI::App* command = app.add_subcommand("import", "Read market data of a known format and store it as a checked series (.h5)");
     const auto options = std::make_shared<DataOptions>();
-    addImportOptions(*command, *options);
-    command->add_option("-o,--output", options->output, "The stored series to write")->required();
+    command->add_option("files", options->inputs, "Files, or folders of files, that become one series: CSV, JSON, gz, zip or stored series")->required();
+    command->add_option("-o,--out,--output", options->output, "The stored series to write; of funding rates a CSV table")->required();
+    addReadingOptions(*command, *options);
+    addDecisions(*command, options->import);
     command->callback([&action, options] { action = [options](const LogOptions&) { return runImport(*options); }; });
 }
 
 void addCheckCommand(CLI::App& app, Action& action)
 {
-    CLI::App* command = app.add_subcommand("check", "Say what is wrong with market data: gaps, spikes, frozen prices");
+    CLI::App* command = app.add_subcommand("check", "Say what is wrong with market data: gaps, faults of the file, spikes, frozen prices");
     const auto options = std::make_shared<DataOptions>();
-    addImportOptions(*command, *options);
+    command->add_option("files", options->inputs, "As for import");
+    command->add_option("--data", options->dataInput, "The same, one file or folder");
+    command->add_option("--now", options->now, "Judge the age of the last bar at this time (ISO 8601), or \"now\"");
+    addReadingOptions(*command, *options);
     command->callback([&action, options] { action = [options](const LogOptions&) { return runCheck(*options); }; });
 }
 

@@ -2,100 +2,193 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <vector>
+
+#include <fmt/format.h>
 
 #include "base/Error.h"
 #include "data/bars/BarStore.h"
-#include "data/importers/BarRows.h"
-#include "data/importers/LineReader.h"
+#include "data/importers/ColumnMapping.h"
+#include "data/importers/Exchanges.h"
 
 namespace btcai {
 
 namespace {
 
-constexpr std::size_t kBinanceColumns = 12;
-constexpr std::size_t kShortestStamp = 12; // digits of a time in ms since 1973
+constexpr std::size_t kPeekBytes = 4096;
+constexpr std::size_t kOrderRows = 2000;
+constexpr JsonLimits kJsonLimits{.maxBytes = 128 << 20, .maxDepth = 16};
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-/// Lower case without blanks and underscores: "openTime", "open_time" and "Open time" are one.
-std::string canonical(std::string_view name)
+using CsvRecogniser = std::optional<CsvLayout> (*)(const CsvSample&);
+using JsonRecogniser = std::optional<JsonLayout> (*)(const Json&);
+
+// In this order: a narrow format before one that takes more.
+constexpr std::array<CsvRecogniser, 13> kTables{
+    binance::csv,         bitstamp::csv,  coingecko::csv,   cryptodatadownload::csv, ftx::csv,         tardis::trades, ccxt::trades,
+    plain::csv,           plain::funding, plain::sideBySide, lean::csv,               kraken::csv,      kraken::tradesCsv};
+constexpr std::array<JsonRecogniser, 10> kReplies{binance::json, bitstamp::json, bittrex::json,     coinbase::json,    deribit::json,
+                                                  kraken::json,  okx::json,      kraken::tradesJson, freqtrade::trades, freqtrade::funding};
+
+[[noreturn]] void refuse(const InputPart& part, const std::string& why)
 {
-    std::string result;
-    for (const char c : name)
-        if (c != '_' && c != ' ')
-            result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return result;
+    throw Error(ErrorKind::BadInput, "{}: is not a data set: {}", part.label, why);
 }
 
-bool startsWithColumns(std::string_view line, std::size_t columns, std::span<const std::string_view> names)
-{
-    std::array<std::string_view, kBinanceColumns> fields;
-    if (splitFields(line, fields) != columns)
-        return false;
-    return std::ranges::equal(names, std::span(fields).first(names.size()), {}, {}, canonical);
-}
-
-bool isNumber(std::string_view text)
-{
-    double value = 0.0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return !text.empty() && code == std::errc{} && end == text.data() + text.size();
-}
-
-/// Twelve numbers, of which the seventh, the close time, is the last unit of time before the next bar opens.
-bool isBinanceRow(std::string_view line)
-{
-    std::array<std::string_view, kBinanceColumns> fields;
-    if (splitFields(line, fields) != kBinanceColumns || !std::ranges::all_of(fields, isNumber))
-        return false;
-    return fields[0].size() >= kShortestStamp && fields[0].size() == fields[6].size() && fields[6] > fields[0];
-}
-
-[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why)
+[[noreturn]] void refuseAmbiguous(const InputPart& part, std::string_view what)
 {
     throw Error(ErrorKind::BadInput,
-                "{}: is not a data set: {}; known are CSV with the header timestamp,open,high,low,close,volume, Binance kline files "
-                "(both also as .gz) and this program's .h5 files",
-                path.string(), why);
+                "{}: {} without names, and its prices fit more than one order of open, high, low and close; say which with --columns, as in "
+                "time=0,open=1,high=2,low=3,close=4,volume=5",
+                part.label, what);
+}
+
+/// Six columns of numbers, in one of the orders that sources have.
+std::optional<CsvLayout> sixColumns(const InputPart& part, const CsvSample& sample)
+{
+    const auto layout = plain::headerless(sample);
+    if (!layout)
+        return std::nullopt;
+    ColumnOrders orders;
+    for (std::size_t i = 0; i < sample.lines.size(); ++i)
+        orders.see(std::array{sample.number(i, 1), sample.number(i, 2), sample.number(i, 3), sample.number(i, 4)});
+    if (orders.possible() > 1)
+        refuseAmbiguous(part, "a table");
+    if (orders.openHighLowClose)
+        return layout;
+    return orders.openCloseHighLow ? bitfinex::csv(sample) : std::nullopt;
+}
+
+/// A number, or a text that holds one; anything else fits no order.
+double orderValue(const Json& value)
+{
+    if (value.is_number())
+        return value.get<double>();
+    constexpr double none = std::numeric_limits<double>::quiet_NaN();
+    return value.is_string() ? finiteNumber(value.get_ref<const std::string&>()).value_or(none) : none;
+}
+
+/// The same for a JSON list of lists.
+std::optional<JsonLayout> sixFields(const InputPart& part, const Json& reply)
+{
+    if (!isListOfLists(reply, 6, 6) || reply.empty())
+        return std::nullopt;
+    ColumnOrders orders;
+    for (std::size_t i = 0; i < std::min(reply.size(), kOrderRows); ++i) {
+        const Json& row = reply[i];
+        if (row.is_array() && row.size() == 6)
+            orders.see(std::array{orderValue(row[1]), orderValue(row[2]), orderValue(row[3]), orderValue(row[4])});
+    }
+    if (orders.possible() > 1)
+        refuseAmbiguous(part, "a JSON list of lists of 6");
+    if (orders.openHighLowClose)
+        return freqtrade::json(reply);
+    if (orders.openCloseHighLow)
+        return bitfinex::json(reply);
+    return orders.lowHighOpenClose ? coinbase::listJson(reply) : std::nullopt;
+}
+
+Sniffed sniffJson(const InputPart& part, const ImportOptions& options)
+{
+    Sniffed sniffed;
+    sniffed.document = std::make_unique<Json>(parseJson(allBytes(part, kJsonLimits.maxBytes), part.label, kJsonLimits));
+    const Json& reply = *sniffed.document;
+    if (!options.columns.empty()) {
+        sniffed.layout = mappedLayout(options, reply, part.label);
+        return sniffed;
+    }
+    if (reply.is_array() && reply.empty()) {
+        JsonLayout layout = listLayout(SourceFormat::EmptyReply, reply, {Role::Time}, 0);
+        layout.reason = "an empty JSON list: the source has nothing for that time";
+        sniffed.layout = std::move(layout);
+        return sniffed;
+    }
+    for (const JsonRecogniser recognise : kReplies)
+        if (auto layout = recognise(reply)) {
+            sniffed.layout = std::move(*layout);
+            return sniffed;
+        }
+    auto layout = sixFields(part, reply);
+    if (!layout)
+        refuse(part, "it is JSON, but no reply of Binance, Bitfinex, Bitstamp, Bittrex, Coinbase, Deribit, Kraken or OKX and no file of freqtrade; "
+                     "a list of rows can be read with --columns");
+    sniffed.layout = std::move(*layout);
+    return sniffed;
+}
+
+CsvSample sampleOf(const InputPart& part, const ImportOptions& options)
+{
+    try {
+        LineReader reader(openPart(part), part.label);
+        CsvSample sample = readSample(reader, part.name());
+        sample.asset = options.asset;
+        return sample;
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::BadInput)
+            throw;
+        throw Error(ErrorKind::BadInput, "{} (is not a data set: its first lines cannot be read)", error.what());
+    }
+}
+
+Sniffed sniffTable(const InputPart& part, const ImportOptions& options)
+{
+    const CsvSample sample = sampleOf(part, options);
+    if (sample.lines.empty())
+        refuse(part, "it is empty");
+    Sniffed sniffed;
+    if (!options.columns.empty()) {
+        sniffed.layout = mappedLayout(options, sample, part.label);
+        return sniffed;
+    }
+    for (const CsvRecogniser recognise : kTables)
+        if (auto layout = recognise(sample)) {
+            sniffed.layout = std::move(*layout);
+            return sniffed;
+        }
+    auto layout = sixColumns(part, sample);
+    if (!layout)
+        layout = lean::funding(sample);
+    if (!layout)
+        refuse(part, fmt::format("line {} is {}, no known header and no row of a known table; a table of other columns can be read with --columns, as in "
+                                 "time=0,open=1,high=2,low=3,close=4,volume=5, or by the names in its header",
+                                 sample.lines[0].number, quotedForMessage(fmt::format("{}", fmt::join(sample.lines[0].fields, ",")))));
+    sniffed.layout = std::move(*layout);
+    return sniffed;
 }
 
 } // namespace
 
-bool isPlainHeader(std::string_view line)
+const Layout& Sniffed::common() const
 {
-    constexpr std::array<std::string_view, 6> names{"timestamp", "open", "high", "low", "close", "volume"};
-    return startsWithColumns(line, names.size(), names);
+    return std::visit([](const auto& it) -> const Layout& { return it; }, layout);
 }
 
-bool isBinanceHeader(std::string_view line)
+Sniffed sniff(const InputPart& part, const ImportOptions& options)
 {
-    constexpr std::array<std::string_view, 7> names{"opentime", "open", "high", "low", "close", "volume", "closetime"};
-    return startsWithColumns(line, kBinanceColumns, names);
+    if (part.entry.empty() && BarStore::looksLikeOne(part.path)) {
+        Sniffed sniffed;
+        StoredLayout layout;
+        layout.format = SourceFormat::BarStore;
+        layout.reason = "starts as a file of this program's bar store";
+        sniffed.layout = std::move(layout);
+        return sniffed;
+    }
+    const std::string bytes = firstBytes(part, kPeekBytes);
+    if (bytes.starts_with("ARROW1") || bytes.starts_with("FEA1"))
+        throw Error(ErrorKind::BadInput, "{}: is a feather file, which this program does not read; convert it first: python3 tools/feather-to-csv.py {} OUT.csv",
+                    part.label, part.path.filename().string());
+    std::string_view text = bytes;
+    if (text.starts_with(kByteOrderMark))
+        text.remove_prefix(kByteOrderMark.size());
+    const auto first = text.find_first_not_of(" \t\r\n");
+    if (first != std::string_view::npos && (text[first] == '[' || text[first] == '{'))
+        return sniffJson(part, options);
+    return sniffTable(part, options);
 }
 
 SniffedFormat sniffFormat(const std::filesystem::path& path)
 {
-    LineReader reader(path);
-    if (BarStore::looksLikeOne(path))
-        return {SourceFormat::BarStore, "starts as a file of this program's bar store"};
-    std::string_view line;
-    try {
-        do {
-            if (!reader.next(line))
-                refuse(path, "it is empty");
-        } while (line.empty());
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::BadInput || std::string_view(error.what()).find("is not a data set") != std::string_view::npos)
-            throw;
-        throw Error(ErrorKind::BadInput, "{} (is not a data set: its first line cannot be read)", error.what());
-    }
-    if (isPlainHeader(line))
-        return {SourceFormat::PlainCsv, "header timestamp,open,high,low,close,volume"};
-    if (isBinanceHeader(line))
-        return {SourceFormat::BinanceKlines, "12 columns under a kline header"};
-    if (isBinanceRow(line))
-        return {SourceFormat::BinanceKlines, "12 columns of numbers without a header, the seventh a close time"};
-    refuse(path, fmt::format("line {} is {}, neither a known header nor a Binance kline", reader.lineNumber(), quotedForMessage(line)));
+    const Sniffed sniffed = sniff(partsOf(path).front());
+    return {sniffed.common().format, sniffed.common().reason};
 }
 
 } // namespace btcai

@@ -5,10 +5,8 @@
 
 #include "DataTestSupport.h"
 #include "data/bars/BarStore.h"
-#include "data/importers/BinanceKlines.h"
 #include "data/importers/LineReader.h"
 #include "data/importers/LoadSeries.h"
-#include "data/importers/PlainCsv.h"
 
 using namespace btcai;
 using namespace btcai::test;
