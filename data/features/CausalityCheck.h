@@ -28,7 +28,7 @@ struct CausalityOptions {
     std::size_t cuts = 24;       ///< points in time, spread over the series at random
     std::size_t barsAfter = 300; ///< rows after a cut that are changed; at least one
     std::uint64_t seed = 1;
-    StopToken stop;
+    StopToken stop{};
 };
 
 /// A value at or before a cut that what came after the cut has changed.
@@ -37,7 +37,8 @@ struct CausalityFinding {
     std::string change;         ///< what was done to the rows after the cut: "changed", "deleted" or "missing"
     std::int64_t cutTime = 0;   ///< open of the last bar left as it was, UTC seconds
     std::int64_t valueTime = 0; ///< open of the first bar whose value differs
-    double before = 0.0, after = 0.0;
+    double before = 0.0;
+    double after = 0.0;
 };
 
 struct CausalityReport {

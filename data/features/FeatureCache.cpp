@@ -65,7 +65,7 @@ std::string headerBytes(const Description& description)
 
 [[noreturn]] void damaged(const fs::path& path, const char* what)
 {
-    throw Error(ErrorKind::Corrupt, "{}: is not a whole feature matrix: {}; delete it, it is computed anew", path.string(), what);
+    throw Error(ErrorKind::Corrupt, "{}: is not a whole feature matrix: {}", path.string(), what);
 }
 
 Description parseDescription(const fs::path& path, std::string_view text)
@@ -135,9 +135,10 @@ fs::path defaultFeatureCacheFolder()
 
 FeatureCache::FeatureCache(FeatureCacheOptions options) : m_options(std::move(options)) {}
 
-FeatureMatrix FeatureCache::get(const BarSeries& series, std::span<const std::string> names, const FeatureMatrixOptions& options)
+FeatureMatrix FeatureCache::get(const BarSeries& series, std::span<const std::string> names, const FeatureMatrixOptions& options,
+                                std::string_view dataHash)
 {
-    const std::string name = key(series, names, options.funding);
+    const std::string name = key(dataHash.empty() ? series.contentHash() : std::string(dataHash), names, options.funding);
     if (auto stored = open(name))
         return std::move(*stored);
     FeatureMatrix matrix = FeatureMatrix::compute(series, names, options);
@@ -151,13 +152,13 @@ FeatureMatrix FeatureCache::get(const BarSeries& series, std::span<const std::st
     return matrix;
 }
 
-std::string FeatureCache::key(const BarSeries& series, std::span<const std::string> names, const FundingSeries* funding)
+std::string FeatureCache::key(std::string_view dataHash, std::span<const std::string> names, const FundingSeries* funding)
 {
     FieldHash hash;
     hash.addText("btcai-features");
     hash.addWord(kFormatVersion);
     hash.addWord(static_cast<std::uint64_t>(kFeatureCatalogVersion));
-    hash.addText(series.contentHash());
+    hash.addText(dataHash);
     hash.addText(funding != nullptr ? funding->contentHash() : "");
     hash.addWord(names.size());
     for (const std::string& name : names)
@@ -190,7 +191,7 @@ std::optional<FeatureMatrix> FeatureCache::open(const std::string& key)
         touch(path);
         return matrix;
     } catch (const Error& failure) {
-        logWarning("the feature cache computes anew: {}", failure.what());
+        logWarning("the feature cache computes a matrix anew: {}", failure.what());
         fs::remove(path, error);
         return std::nullopt;
     }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "data/features/FeatureMatrix.h"
 
@@ -34,10 +35,12 @@ public:
     explicit FeatureCache(FeatureCacheOptions options = {});
 
     /// The matrix of FeatureMatrix::compute: mapped from the cache, where needed after computing and storing it. Throws as compute().
-    FeatureMatrix get(const BarSeries& series, std::span<const std::string> names, const FeatureMatrixOptions& options = {});
+    /// `dataHash` is the series' contentHash() where the caller has it already; hashing is most of the time of an opening.
+    FeatureMatrix get(const BarSeries& series, std::span<const std::string> names, const FeatureMatrixOptions& options = {},
+                      std::string_view dataHash = {});
 
-    /// Names data, funding, catalogue version, choice with its order, and the format of the file: 64 hex digits.
-    static std::string key(const BarSeries& series, std::span<const std::string> names, const FundingSeries* funding = nullptr);
+    /// Names data (by contentHash), funding, catalogue version, choice with its order, and the format of the file: 64 hex digits.
+    static std::string key(std::string_view dataHash, std::span<const std::string> names, const FundingSeries* funding = nullptr);
     std::filesystem::path fileOf(const std::string& key) const;
 
     /// The stored matrix of a key, or nothing where there is none. A damaged file is removed and counts as none. Opening counts as use.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <exception>
 #include <thread>
@@ -93,16 +94,37 @@ private:
         for (std::size_t j = 0; j < count; ++j) {
             m_values[0] = static_cast<double>(m_last[first + j]);
             m_stream.runColumn(first + j, block.bars, block.settlements, std::span(m_values).subspan(1, block.bars.size()));
-            for (std::size_t i = 0; i < block.rows; ++i)
-                m_tile[j][i] = static_cast<float>(m_values[block.newest[i]]);
+            fillTile(block, m_tile[j]);
             m_last[first + j] = m_tile[j][block.rows - 1];
-            checkFinite(block, first + j, m_tile[j]);
+            if (mayBeBad(m_tile[j]))
+                checkFinite(block, first + j, m_tile[j]);
         }
         for (std::size_t i = skippedRows(block); i < block.rows; ++i) {
             float* row = m_out + (block.firstRow + i) * m_stride + first;
             for (std::size_t j = 0; j < count; ++j)
                 row[j] = m_tile[j][i];
         }
+    }
+
+    // Two loops over all places of a tile, whatever the block holds: with a fixed length the compiler takes several at a time.
+
+    void fillTile(const RowBlock& block, std::array<float, kBlockRows>& tile) const
+    {
+        const bool whole = block.bars.size() == block.rows;
+        for (std::size_t i = 0; whole && i < kBlockRows; ++i)
+            tile[i] = static_cast<float>(m_values[i + 1]);
+        for (std::size_t i = 0; !whole && i < block.rows; ++i)
+            tile[i] = static_cast<float>(m_values[block.newest[i]]);
+    }
+
+    /// Whether any value is infinite or no number: its exponent is all ones. Places beyond the block may be.
+    static bool mayBeBad(const std::array<float, kBlockRows>& tile)
+    {
+        constexpr std::uint32_t exponent = 0x7f800000;
+        std::uint32_t bad = 0;
+        for (std::size_t i = 0; i < kBlockRows; ++i)
+            bad |= (std::bit_cast<std::uint32_t>(tile[i]) & exponent) == exponent ? 1U : 0U;
+        return bad != 0;
     }
 
     /// Rows of the block that lie before the warm-up.
@@ -161,7 +183,8 @@ FeatureMatrix FeatureMatrix::compute(const BarSeries& series, std::span<const st
     matrix.m_rows = series.size();
     matrix.m_names.assign(names.begin(), names.end());
     matrix.m_warmUp = rowOfPresentBar(series, FeatureStream(series.intervalSeconds(), names).warmUpBars());
-    matrix.m_values.assign(series.size() * names.size(), 0.0F);
+    matrix.m_values.resize(series.size() * names.size());
+    std::fill_n(matrix.m_values.begin(), matrix.m_warmUp * names.size(), 0.0F);
 
     const std::size_t threads = std::clamp<std::size_t>(options.threads, 1, std::max<std::size_t>(names.size(), 1));
     std::vector<ColumnWorker> workers;
@@ -183,7 +206,7 @@ std::span<float> FeatureMatrix::mutableValues()
         m_file.reset();
         m_mapped = {};
     }
-    return m_values;
+    return {m_values.data(), m_values.size()};
 }
 
 } // namespace btcai

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/bars/BarSeries.h"
@@ -13,6 +15,25 @@
 namespace btcai {
 
 class MappedFile;
+
+/// Leaves new floats as they come: a matrix of hundreds of megabytes is written once, not twice.
+template <typename T>
+struct UninitialisedAllocator : std::allocator<T> {
+    template <typename U>
+    struct rebind {
+        using other = UninitialisedAllocator<U>;
+    };
+    template <typename U>
+    void construct(U* place) noexcept
+    {
+        ::new (static_cast<void*>(place)) U;
+    }
+    template <typename U, typename... Arguments>
+    void construct(U* place, Arguments&&... arguments)
+    {
+        ::new (static_cast<void*>(place)) U(std::forward<Arguments>(arguments)...);
+    }
+};
 
 struct FeatureMatrixOptions {
     const FundingSeries* funding = nullptr; ///< for the funding group, which is 0 throughout without it
@@ -34,7 +55,7 @@ public:
     const std::vector<std::string>& names() const { return m_names; }
     /// The first grid row at which every feature is valid; rows() if there is none.
     std::size_t warmUp() const { return m_warmUp; }
-    std::span<const float> values() const { return m_file ? m_mapped : std::span<const float>(m_values); }
+    std::span<const float> values() const { return m_file ? m_mapped : std::span<const float>(m_values.data(), m_values.size()); }
     std::span<const float> row(std::size_t i) const { return values().subspan(i * columns(), columns()); }
     /// Whether the values stand in a mapped file.
     bool isMapped() const { return m_file != nullptr; }
@@ -47,7 +68,7 @@ private:
     std::size_t m_rows = 0;
     std::size_t m_warmUp = 0;
     std::vector<std::string> m_names;
-    std::vector<float> m_values;            ///< empty where m_file holds them
+    std::vector<float, UninitialisedAllocator<float>> m_values; ///< empty where m_file holds them
     std::shared_ptr<const MappedFile> m_file;
     std::span<const float> m_mapped;        ///< within m_file
 };

@@ -75,18 +75,20 @@ template <std::size_t window>
 using RollingMin = RollingFold<double, Smaller, window>;
 
 /// Several sums over one window.
-struct PlusEach {
-    template <std::size_t count>
-    std::array<double, count> operator()(const std::array<double, count>& a, const std::array<double, count>& b) const
-    {
-        std::array<double, count> sum;
-        for (std::size_t i = 0; i < count; ++i)
-            sum[i] = a[i] + b[i];
-        return sum;
-    }
-};
 template <std::size_t count, std::size_t window>
-using RollingSums = RollingFold<std::array<double, count>, PlusEach, window>;
+class RollingSums {
+public:
+    void push(const std::array<double, count>& values)
+    {
+        for (std::size_t i = 0; i < count; ++i)
+            m_sums[i].push(values[i]);
+    }
+    bool full() const { return m_sums[0].full(); }
+    double value(std::size_t i) const { return m_sums[i].value(); }
+
+private:
+    std::array<RollingSum<window>, count> m_sums;
+};
 
 /// Count, mean and sum of squared distances from the mean.
 struct Moments {
@@ -164,10 +166,16 @@ struct Dated {
 };
 /// Of equal extremes the latest counts, as in TA-Lib.
 struct LatestGreatest {
-    Dated operator()(const Dated& older, const Dated& newer) const { return newer.value >= older.value ? newer : older; }
+    Dated operator()(const Dated& older, const Dated& newer) const
+    {
+        return {std::max(older.value, newer.value), newer.value >= older.value ? newer.index : older.index};
+    }
 };
 struct LatestSmallest {
-    Dated operator()(const Dated& older, const Dated& newer) const { return newer.value <= older.value ? newer : older; }
+    Dated operator()(const Dated& older, const Dated& newer) const
+    {
+        return {std::min(older.value, newer.value), newer.value <= older.value ? newer.index : older.index};
+    }
 };
 
 /// The value pushed `lag` pushes before the newest.

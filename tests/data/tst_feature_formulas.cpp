@@ -290,7 +290,7 @@ private slots:
         std::map<int, int> seen;
         for (std::size_t i = 288; i < m_bars.size(); ++i)
             ++seen[regime(i)];
-        QVERIFY(seen[0] > 50 && seen[1] > 50 && seen[2] > 50);
+        QVERIFY(seen[0] > 40 && seen[1] > 40 && seen[2] > 40);
         checkAt("REGIME_RANGE", 288, [&](std::size_t i) { return regime(i) == 0 ? 1.0 : 0.0; });
         checkAt("REGIME_TREND", 288, [&](std::size_t i) { return regime(i) == 1 ? 1.0 : 0.0; });
         checkAt("REGIME_VOLATILE", 288, [&](std::size_t i) { return regime(i) == 2 ? 1.0 : 0.0; });

@@ -58,7 +58,7 @@ void foldsOf()
             products += (values[k] - mean) * (other(k) - otherMean);
         }
         QVERIFY(std::abs(sum.value() - total) < 1e-12);
-        QVERIFY(std::abs(sums.value()[1] - otherTotal) < 1e-12);
+        QVERIFY(std::abs(sums.value(1) - otherTotal) < 1e-12);
         QVERIFY(std::abs(ramp.value().weighted - weighted) < 1e-10);
         QCOMPARE(greatest.value(), high);
         QCOMPARE(smallest.value(), low);

@@ -107,21 +107,17 @@ public:
         if (!m_sum.full())
             return kNotYet;
         const double mean = m_sum.value() / static_cast<double>(period);
-        std::array<double, 4> deviations{};
-        std::array<double, 4> spreads{};
+        std::array<double, 4> sums{};
         for (std::size_t i = 0; i < period; i += 4)
-            for (std::size_t k = 0; k < 4; ++k) {
-                deviations[k] += std::abs(m_ring[i + k] - mean);
-                spreads[k] += std::abs(m_ring[i + k] - m_ring[0]);
-            }
+            for (std::size_t k = 0; k < 4; ++k)
+                sums[k] += std::abs(m_ring[i + k] - mean);
+        const double deviation = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / static_cast<double>(period);
         // The mean of equal numbers is off by a rounding error, which 0 / 0 would blow up.
-        if (spreads[0] + spreads[1] + spreads[2] + spreads[3] == 0.0)
-            return 0.0;
-        const double deviation = deviations[0] + deviations[1] + deviations[2] + deviations[3];
-        return (typical - mean) / (0.015 * deviation / static_cast<double>(period));
+        return deviation > kRounding * mean ? (typical - mean) / (0.015 * deviation) : 0.0;
     }
 
 private:
+    static constexpr double kRounding = 1e-14;
     RollingSum<period> m_sum;
     std::array<double, period> m_ring{};
     std::size_t m_next = 0;

@@ -136,7 +136,11 @@ struct Harami {
 };
 
 /// A short body on top of a long shadow; what stands before it makes it a hammer or a hanging man.
-bool hangsOnAShadow(const Candle& c) { return c.shortBody() && c.longLowerShadow() && c.tinyUpperShadow(); }
+bool hangsOnAShadow(const Candle& c)
+{
+    // All three are looked at: what chance decides no processor foresees, and a wrong guess costs more than a comparison.
+    return static_cast<int>(c.shortBody()) + static_cast<int>(c.longLowerShadow()) + static_cast<int>(c.tinyUpperShadow()) == 3;
+}
 
 struct Hammer {
     static constexpr unsigned kAverages = kBody | kRange | kRecent;

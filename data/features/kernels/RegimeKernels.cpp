@@ -76,7 +76,7 @@ public:
         m_long.push(m_return.value());
     }
     bool full() const { return m_long.full(); }
-    double value() const { return ratioOr(m_short.value(), m_long.value(), 1.0); }
+    double value() const { return std::sqrt(ratioOr(m_short.variance(), m_long.variance(), 1.0)); }
 
 private:
     ReturnStep m_return;

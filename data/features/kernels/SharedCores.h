@@ -127,7 +127,8 @@ class RealisedVolatility {
 public:
     void push(double logReturn) { m_squares.push(logReturn * logReturn); }
     bool full() const { return m_squares.full(); }
-    double value() const { return std::sqrt(m_squares.value() / static_cast<double>(period)); }
+    double value() const { return std::sqrt(variance()); }
+    double variance() const { return m_squares.value() / static_cast<double>(period); }
 
 private:
     RollingSum<period> m_squares;

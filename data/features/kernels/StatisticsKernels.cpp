@@ -26,15 +26,15 @@ private:
     double value() const
     {
         constexpr auto count = static_cast<double>(period);
-        const double mean = m_powers.value()[0] / count;
-        const double second = m_powers.value()[1] / count;
-        const double third = m_powers.value()[2] / count;
+        const double mean = m_powers.value(0) / count;
+        const double second = m_powers.value(1) / count;
+        const double third = m_powers.value(2) / count;
         const double variance = second - mean * mean;
         if (!(variance > kSmallestSpread * second)) // equal returns: what is left is rounding
             return 0.0;
         if (line == MomentLine::Skewness)
             return (third - 3.0 * mean * second + 2.0 * mean * mean * mean) / (variance * std::sqrt(variance));
-        const double fourth = m_powers.value()[3] / count;
+        const double fourth = m_powers.value(3) / count;
         return (fourth - 4.0 * mean * third + 6.0 * mean * mean * second - 3.0 * (mean * mean) * (mean * mean)) / (variance * variance) - 3.0;
     }
 
@@ -144,7 +144,7 @@ public:
             return kNotYet;
         const double change = price - m_past.oldest();
         m_squares.push({oneBar * oneBar, change * change});
-        return m_squares.full() ? ratioOr(m_squares.value()[1], static_cast<double>(lag) * m_squares.value()[0], 1.0) : kNotYet;
+        return m_squares.full() ? ratioOr(m_squares.value(1), static_cast<double>(lag) * m_squares.value(0), 1.0) : kNotYet;
     }
 
 private:
@@ -174,16 +174,16 @@ public:
             squares[k] = change * change;
         }
         m_squares.push(squares);
-        return m_squares.full() ? value(m_squares.value()) : kNotYet;
+        return m_squares.full() ? value() : kNotYet;
     }
 
 private:
     static constexpr std::size_t kLongest = 16;
 
-    static double value(const std::array<double, 5>& sums)
+    double value() const
     {
-        const double ends = ratioOr(sums[4], sums[0], 0.0);
-        const double inner = ratioOr(sums[3], sums[1], 0.0);
+        const double ends = ratioOr(m_squares.value(4), m_squares.value(0), 0.0);
+        const double inner = ratioOr(m_squares.value(3), m_squares.value(1), 0.0);
         if (!(ends > 0.0 && inner > 0.0)) // no movement at one of the lags
             return 0.5;
         return std::clamp(std::log2(ends * ends * inner) / 20.0, 0.0, 1.0);
@@ -278,7 +278,7 @@ public:
             const double square = m_return.value() * m_return.value();
             m_squares.push({square, m_return.value() < 0.0 ? square : 0.0});
         }
-        return m_squares.full() ? ratioOr(m_squares.value()[1], m_squares.value()[0], 0.5) : kNotYet;
+        return m_squares.full() ? ratioOr(m_squares.value(1), m_squares.value(0), 0.5) : kNotYet;
     }
 
 private:
@@ -300,7 +300,7 @@ public:
         }
         if (!m_sums.full())
             return kNotYet;
-        return std::max(0.0, 1.0 - 0.5 * std::numbers::pi * ratioOr(m_sums.value()[1], m_sums.value()[0], 1.0));
+        return std::max(0.0, 1.0 - 0.5 * std::numbers::pi * ratioOr(m_sums.value(1), m_sums.value(0), 1.0));
     }
 
 private:
