@@ -164,17 +164,23 @@ struct Dated {
     double value = 0.0;
     std::size_t index = 0;
 };
+/// The index of the newer or the older one, without a branch: which one wins is a matter of chance.
+inline std::size_t latestIf(bool newerWins, const Dated& older, const Dated& newer)
+{
+    return older.index + (newer.index - older.index) * static_cast<std::size_t>(newerWins);
+}
+
 /// Of equal extremes the latest counts, as in TA-Lib.
 struct LatestGreatest {
     Dated operator()(const Dated& older, const Dated& newer) const
     {
-        return {std::max(older.value, newer.value), newer.value >= older.value ? newer.index : older.index};
+        return {std::max(older.value, newer.value), latestIf(newer.value >= older.value, older, newer)};
     }
 };
 struct LatestSmallest {
     Dated operator()(const Dated& older, const Dated& newer) const
     {
-        return {std::min(older.value, newer.value), newer.value <= older.value ? newer.index : older.index};
+        return {std::min(older.value, newer.value), latestIf(newer.value <= older.value, older, newer)};
     }
 };
 

@@ -14,7 +14,9 @@ public:
     double next(double value, std::size_t parity, double scale)
     {
         auto& past = m_past[parity]; // 2, 4 and 6 bars ago
-        const double filtered = (0.0962 * value + 0.5769 * past[0] - 0.5769 * past[1] - 0.0962 * past[2]) * scale;
+        // What is known already is added up first: all of this waits for the value.
+        const double known = 0.5769 * (past[0] - past[1]) - 0.0962 * past[2];
+        const double filtered = (0.0962 * value + known) * scale;
         past = {value, past[0], past[1]};
         return filtered;
     }

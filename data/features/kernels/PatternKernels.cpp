@@ -8,8 +8,8 @@ namespace {
 /// settings of TA-Lib. None counts the bar itself.
 struct Candle {
     double open = 0.0, high = 0.0, low = 0.0, close = 0.0;
-    double usualBody = 0.0;  ///< mean body of the 10 bars before
-    double usualRange = 0.0; ///< mean high - low of the 10 bars before
+    double usualBody = 0.0;   ///< mean body of the 10 bars before
+    double usualRange = 0.0;  ///< mean high - low of the 10 bars before
     double recentRange = 0.0; ///< mean high - low of the 5 bars before
 
     int colour() const { return close >= open ? 1 : -1; }
@@ -35,6 +35,13 @@ struct Candle {
     bool gapsBelow(const Candle& other) const { return top() < other.bottom(); }
 };
 
+/// Looks at all conditions: what chance decides no processor foresees, and a wrong guess costs more than a comparison.
+template <typename... Conditions>
+bool allOf(Conditions... conditions)
+{
+    return (static_cast<unsigned>(conditions) & ...) != 0;
+}
+
 /// The averages a pattern needs: those it doesn't are not kept.
 enum Averages : unsigned { kNone = 0, kBody = 1, kRange = 2, kRecent = 4 };
 
@@ -46,13 +53,19 @@ public:
     {
         ++m_newest;
         Candle& candle = m_candles[m_newest % m_candles.size()];
-        candle = {bar.open, bar.high, bar.low, bar.close, m_bodies.value() / 10.0, m_ranges.value() / 10.0, m_recent.value() / 5.0};
-        if constexpr ((averages & kBody) != 0)
+        candle = {bar.open, bar.high, bar.low, bar.close};
+        if constexpr ((averages & kBody) != 0) {
+            candle.usualBody = m_bodies.value() / 10.0;
             m_bodies.push(candle.body());
-        if constexpr ((averages & kRange) != 0)
+        }
+        if constexpr ((averages & kRange) != 0) {
+            candle.usualRange = m_ranges.value() / 10.0;
             m_ranges.push(bar.high - bar.low);
-        if constexpr ((averages & kRecent) != 0)
+        }
+        if constexpr ((averages & kRecent) != 0) {
+            candle.recentRange = m_recent.value() / 5.0;
             m_recent.push(bar.high - bar.low);
+        }
     }
     /// 0: the newest.
     const Candle& operator[](std::size_t back) const { return m_candles[(m_newest - back) % m_candles.size()]; }
@@ -92,7 +105,7 @@ struct Marubozu {
     static double value(const auto& bars)
     {
         const Candle& c = bars[0];
-        return c.longBody() && c.tinyUpperShadow() && c.tinyLowerShadow() ? 100.0 * c.colour() : 0.0;
+        return allOf(c.longBody(), c.tinyUpperShadow(), c.tinyLowerShadow()) ? 100.0 * c.colour() : 0.0;
     }
 };
 
@@ -102,7 +115,7 @@ struct SpinningTop {
     static double value(const auto& bars)
     {
         const Candle& c = bars[0];
-        return c.shortBody() && c.longUpperShadow() && c.longLowerShadow() ? 100.0 * c.colour() : 0.0;
+        return allOf(c.shortBody(), c.longUpperShadow(), c.longLowerShadow()) ? 100.0 * c.colour() : 0.0;
     }
 };
 
@@ -113,11 +126,11 @@ struct Engulfing {
     {
         const Candle& now = bars[0];
         const Candle& before = bars[1];
-        if (now.colour() == before.colour() || now.top() < before.top() || now.bottom() > before.bottom()
-            || (now.top() == before.top() && now.bottom() == before.bottom()))
+        const bool topBeyond = now.top() > before.top(), bottomBeyond = now.bottom() < before.bottom();
+        if (!allOf(now.white() != before.white(), now.top() >= before.top(), now.bottom() <= before.bottom(),
+                   static_cast<unsigned>(topBeyond) + static_cast<unsigned>(bottomBeyond) > 0))
             return 0.0;
-        const bool bothEndsBeyond = now.top() != before.top() && now.bottom() != before.bottom();
-        return (bothEndsBeyond ? 100.0 : 80.0) * now.colour();
+        return (allOf(topBeyond, bottomBeyond) ? 100.0 : 80.0) * now.colour();
     }
 };
 
@@ -128,26 +141,22 @@ struct Harami {
     {
         const Candle& now = bars[0];
         const Candle& before = bars[1];
-        if (!before.longBody() || now.body() > now.usualBody || now.top() > before.top() || now.bottom() < before.bottom())
+        if (!allOf(before.longBody(), now.body() <= now.usualBody, now.top() <= before.top(), now.bottom() >= before.bottom()))
             return 0.0;
-        const bool strictlyInside = now.top() < before.top() && now.bottom() > before.bottom();
+        const bool strictlyInside = allOf(now.top() < before.top(), now.bottom() > before.bottom());
         return (strictlyInside ? -100.0 : -80.0) * before.colour();
     }
 };
 
 /// A short body on top of a long shadow; what stands before it makes it a hammer or a hanging man.
-bool hangsOnAShadow(const Candle& c)
-{
-    // All three are looked at: what chance decides no processor foresees, and a wrong guess costs more than a comparison.
-    return static_cast<int>(c.shortBody()) + static_cast<int>(c.longLowerShadow()) + static_cast<int>(c.tinyUpperShadow()) == 3;
-}
+bool hangsOnAShadow(const Candle& c) { return allOf(c.shortBody(), c.longLowerShadow(), c.tinyUpperShadow()); }
 
 struct Hammer {
     static constexpr unsigned kAverages = kBody | kRange | kRecent;
     static constexpr int kBars = 12;
     static double value(const auto& bars)
     {
-        return hangsOnAShadow(bars[0]) && bars[0].bottom() <= bars[1].low + bars[1].near() ? 100.0 : 0.0;
+        return allOf(hangsOnAShadow(bars[0]), bars[0].bottom() <= bars[1].low + bars[1].near()) ? 100.0 : 0.0;
     }
 };
 
@@ -156,7 +165,7 @@ struct HangingMan {
     static constexpr int kBars = 12;
     static double value(const auto& bars)
     {
-        return hangsOnAShadow(bars[0]) && bars[0].bottom() >= bars[1].high - bars[1].near() ? -100.0 : 0.0;
+        return allOf(hangsOnAShadow(bars[0]), bars[0].bottom() >= bars[1].high - bars[1].near()) ? -100.0 : 0.0;
     }
 };
 
@@ -166,7 +175,7 @@ struct ShootingStar {
     static double value(const auto& bars)
     {
         const Candle& c = bars[0];
-        return c.shortBody() && c.longUpperShadow() && c.tinyLowerShadow() && c.gapsAbove(bars[1]) ? -100.0 : 0.0;
+        return allOf(c.shortBody(), c.longUpperShadow(), c.tinyLowerShadow(), c.gapsAbove(bars[1])) ? -100.0 : 0.0;
     }
 };
 
@@ -177,8 +186,8 @@ struct Piercing {
     {
         const Candle& now = bars[0];
         const Candle& before = bars[1];
-        const bool pierces = now.open < before.low && now.close < before.open && now.close > before.close + 0.5 * before.body();
-        return before.black() && before.longBody() && now.white() && now.longBody() && pierces ? 100.0 : 0.0;
+        const bool pierces = allOf(now.open < before.low, now.close < before.open, now.close > before.close + 0.5 * before.body());
+        return allOf(before.black(), before.longBody(), now.white(), now.longBody(), pierces) ? 100.0 : 0.0;
     }
 };
 
@@ -189,8 +198,8 @@ struct DarkCloudCover {
     {
         const Candle& now = bars[0];
         const Candle& before = bars[1];
-        const bool covers = now.open > before.high && now.close > before.open && now.close < before.close - 0.5 * before.body();
-        return before.white() && before.longBody() && now.black() && covers ? -100.0 : 0.0;
+        const bool covers = allOf(now.open > before.high, now.close > before.open, now.close < before.close - 0.5 * before.body());
+        return allOf(before.white(), before.longBody(), now.black(), covers) ? -100.0 : 0.0;
     }
 };
 
@@ -202,8 +211,8 @@ struct MorningStar {
         const Candle& first = bars[2];
         const Candle& star = bars[1];
         const Candle& third = bars[0];
-        return first.black() && first.longBody() && star.body() <= star.usualBody && star.gapsBelow(first) && third.white()
-                       && third.longBody() && third.close > first.close + 0.3 * first.body()
+        return allOf(first.black(), first.longBody(), star.body() <= star.usualBody, star.gapsBelow(first), third.white(), third.longBody(),
+                     third.close > first.close + 0.3 * first.body())
                    ? 100.0
                    : 0.0;
     }
@@ -217,8 +226,8 @@ struct EveningStar {
         const Candle& first = bars[2];
         const Candle& star = bars[1];
         const Candle& third = bars[0];
-        return first.white() && first.longBody() && star.body() <= star.usualBody && star.gapsAbove(first) && third.black()
-                       && third.longBody() && third.close < first.close - 0.3 * first.body()
+        return allOf(first.white(), first.longBody(), star.body() <= star.usualBody, star.gapsAbove(first), third.black(), third.longBody(),
+                     third.close < first.close - 0.3 * first.body())
                    ? -100.0
                    : 0.0;
     }
@@ -231,15 +240,15 @@ struct ThreeWhiteSoldiers {
     /// The next soldier opens in or near the body of the one before, closes higher and is not far shorter.
     static bool follows(const Candle& now, const Candle& before)
     {
-        return now.close > before.close && now.open > before.open && now.open <= before.close + before.near()
-               && now.body() > before.body() - before.far();
+        return allOf(now.close > before.close, now.open > before.open, now.open <= before.close + before.near(),
+                     now.body() > before.body() - before.far());
     }
     static double value(const auto& bars)
     {
-        for (std::size_t back = 0; back < 3; ++back)
-            if (!bars[back].white() || !bars[back].tinyUpperShadow())
-                return 0.0;
-        return follows(bars[1], bars[2]) && follows(bars[0], bars[1]) && bars[0].longBody() ? 100.0 : 0.0;
+        const auto soldier = [](const Candle& c) { return allOf(c.white(), c.tinyUpperShadow()); };
+        return allOf(soldier(bars[0]), soldier(bars[1]), soldier(bars[2]), follows(bars[1], bars[2]), follows(bars[0], bars[1]), bars[0].longBody())
+                   ? 100.0
+                   : 0.0;
     }
 };
 
@@ -250,14 +259,15 @@ struct ThreeBlackCrows {
     /// The next crow opens within the body of the one before and closes lower.
     static bool follows(const Candle& now, const Candle& before)
     {
-        return now.open < before.open && now.open > before.close && now.close < before.close;
+        return allOf(now.open < before.open, now.open > before.close, now.close < before.close);
     }
     static double value(const auto& bars)
     {
-        for (std::size_t back = 0; back < 3; ++back)
-            if (!bars[back].black() || !bars[back].tinyLowerShadow())
-                return 0.0;
-        return follows(bars[1], bars[2]) && follows(bars[0], bars[1]) && bars[3].white() && bars[3].high > bars[2].close ? -100.0 : 0.0;
+        const auto crow = [](const Candle& c) { return allOf(c.black(), c.tinyLowerShadow()); };
+        return allOf(crow(bars[0]), crow(bars[1]), crow(bars[2]), follows(bars[1], bars[2]), follows(bars[0], bars[1]), bars[3].white(),
+                     bars[3].high > bars[2].close)
+                   ? -100.0
+                   : 0.0;
     }
 };
 

@@ -81,8 +81,8 @@ public:
             const double up = bar.high - m_high;
             const double down = m_low - bar.low;
             const double keep = ++m_count < period ? 1.0 : 1.0 - 1.0 / static_cast<double>(period);
-            m_plus = m_plus * keep + (up > 0.0 && up > down ? up : 0.0);
-            m_minus = m_minus * keep + (down > 0.0 && down > up ? down : 0.0);
+            m_plus = m_plus * keep + (up > std::max(down, 0.0) ? up : 0.0);
+            m_minus = m_minus * keep + (down > std::max(up, 0.0) ? down : 0.0);
             m_range = m_range * keep + trueRange(bar, m_previous);
         }
         m_previous.set(bar.close);
