@@ -1,6 +1,5 @@
 #include "data/features/FeatureCsv.h"
 
-#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <vector>
@@ -20,7 +19,7 @@ class CsvWriter {
 public:
     CsvWriter(const BarSeries& series, std::span<const std::string> names, const FundingSeries& funding,
               const std::function<void(std::string_view)>& sink)
-        : m_interval(series.intervalSeconds()), m_stream(series.intervalSeconds(), names), m_funding(funding), m_sink(sink)
+        : m_interval(series.intervalSeconds()), m_stream(series.intervalSeconds(), names), m_funding(&funding), m_sink(sink)
     {
         m_text = "timestamp";
         for (const std::string& name : names)
@@ -49,9 +48,7 @@ private:
     void formatBlock()
     {
         const std::size_t columns = m_stream.columns();
-        const std::size_t known = std::max(m_settled, m_funding.countUntil(m_bars.back().timestamp + m_interval));
-        const auto settlements = m_funding.rates().subspan(m_settled, known - m_settled);
-        m_settled = known;
+        const auto settlements = m_funding.until(m_bars.back().timestamp + m_interval);
         m_values.resize(columns * kBlockBars);
         for (std::size_t j = 0; j < columns; ++j)
             m_stream.runColumn(j, m_bars, settlements, std::span(m_values).subspan(j * kBlockBars, m_bars.size()));
@@ -77,13 +74,12 @@ private:
 
     std::int64_t m_interval;
     FeatureStream m_stream;
-    const FundingSeries& m_funding;
+    SettlementFeed m_funding;
     const std::function<void(std::string_view)>& m_sink;
     std::vector<Bar> m_bars;
     std::vector<double> m_values; ///< column by column, kBlockBars each
     std::string m_text;
     std::size_t m_written = 0;
-    std::size_t m_settled = 0;
 };
 
 } // namespace

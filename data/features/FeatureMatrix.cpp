@@ -73,22 +73,15 @@ public:
         RowBlock block;
         for (std::size_t first = 0; first < m_series.size(); first += kBlockRows) {
             loadBlock(m_series, first, block);
-            block.settlements = dueSettlements(block);
+            block.settlements = {};
+            if (!block.bars.empty())
+                block.settlements = m_funding.until(block.bars.back().timestamp + m_series.intervalSeconds());
             for (std::size_t column = 0; column < m_last.size(); column += kBlockColumns)
                 runColumns(block, column, std::min(kBlockColumns, m_last.size() - column));
         }
     }
 
 private:
-    std::span<const FundingRate> dueSettlements(const RowBlock& block)
-    {
-        if (m_funding == nullptr || block.bars.empty())
-            return {};
-        const std::size_t before = m_settled;
-        m_settled = std::max(m_settled, m_funding->countUntil(block.bars.back().timestamp + m_series.intervalSeconds()));
-        return m_funding->rates().subspan(before, m_settled - before);
-    }
-
     void runColumns(const RowBlock& block, std::size_t first, std::size_t count)
     {
         for (std::size_t j = 0; j < count; ++j) {
@@ -143,12 +136,11 @@ private:
     }
 
     const BarSeries& m_series;
-    const FundingSeries* m_funding;
+    SettlementFeed m_funding;
     FeatureStream m_stream;
     std::size_t m_warmUp, m_stride;
     float* m_out;
     std::vector<float> m_last;
-    std::size_t m_settled = 0;
     std::array<double, kBlockRows + 1> m_values{};
     std::array<std::array<float, kBlockRows>, kBlockColumns> m_tile{};
 };

@@ -47,6 +47,16 @@ void FeatureStream::runColumn(std::size_t column, std::span<const Bar> bars, std
               values);
 }
 
+std::span<const FundingRate> SettlementFeed::until(std::int64_t time)
+{
+    if (m_funding == nullptr)
+        return {};
+    const std::size_t known = std::max(m_given, m_funding->countUntil(time));
+    const auto due = m_funding->rates().subspan(m_given, known - m_given);
+    m_given = known;
+    return due;
+}
+
 void runKernel(FeatureKernel& kernel, std::int64_t intervalSeconds, std::span<const Bar> bars, std::span<const FundingRate> settlements,
                std::span<double> values)
 {

@@ -40,6 +40,19 @@ private:
     std::vector<Column> m_columns;
 };
 
+/// Hands out a funding series in the pieces that fall due with each block of bars.
+class SettlementFeed {
+public:
+    /// `funding` may be null: nothing ever falls due. It must outlive the feed.
+    explicit SettlementFeed(const FundingSeries* funding) : m_funding(funding) {}
+    /// Those stamped at or before `time` that were not handed out before. Times must not decrease.
+    std::span<const FundingRate> until(std::int64_t time);
+
+private:
+    const FundingSeries* m_funding;
+    std::size_t m_given = 0;
+};
+
 /// Runs a kernel over bars of this interval as FeatureStream::runColumn does.
 void runKernel(FeatureKernel& kernel, std::int64_t intervalSeconds, std::span<const Bar> bars, std::span<const FundingRate> settlements,
                std::span<double> values);
