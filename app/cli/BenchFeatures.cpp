@@ -100,7 +100,10 @@ int runBenchFeatures(const BenchOptions& options)
     for (const std::string& name : names) {
         const FeatureInfo& info = findFeature(name);
         const double rate = rows / kernelSeconds(info, bars, series.intervalSeconds(), options.repeats);
-        list.push_back({{"name", name}, {"rows_per_s", rate}, {"ratio_to_ta_lib", rate / kTaLibRate}, {"shared_with_ta_lib", !info.reference.empty()}});
+        list.push_back({{"name", name},
+                        {"rows_per_s", rate},
+                        {"ratio_to_ta_lib", rate / kTaLibRate},
+                        {"shared_with_ta_lib", !info.reference.empty()}});
     }
     const double rate = rows * static_cast<double>(names.size()) / timing.seconds;
     if (options.json) {
@@ -119,7 +122,8 @@ int runBenchFeatures(const BenchOptions& options)
                    {"per_feature", std::move(list)}});
         return 0;
     }
-    fmt::print("{} features over {} bars, {} thread(s): {:.3f} s (least {:.3f}, processor time {:.3f}), {:.1f} million row-features/s, peak memory {:.0f} MB\n",
+    fmt::print("{} features over {} bars, {} thread(s): {:.3f} s (least {:.3f}, processor time {:.3f}), {:.1f} million row-features/s, peak "
+               "memory {:.0f} MB\n",
                names.size(), series.size(), options.threads, timing.seconds, timing.secondsMin, timing.cpuSeconds, rate / 1e6,
                static_cast<double>(peak) / 1e6);
     for (const Json& feature : list)

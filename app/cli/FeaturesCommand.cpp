@@ -125,7 +125,8 @@ void addFeaturesCommand(CLI::App& app, Action& action)
     CLI::Option* list = command->add_flag("--list", options->list, "Say what each feature is: formula, source, parameters, warm-up, range, reference");
     command->add_option("--data", options->data, "Market data: any file that import reads, or a stored series")->excludes(list);
     command->add_option("--select", options->select,
-                        "Features with commas between: names, groups (momentum, ...), default or all. Without it --list shows all, --csv writes default");
+                        "Features with commas between: names, groups (momentum, ...), default or all. Without it --list shows all, --csv writes "
+                        "default");
     command->add_option("--csv", options->csv, "File to write, one row a bar; - for standard output")->excludes(list);
     command->add_option("--instrument", options->import.instrument, "Name of the instrument; else taken from the file name");
     command->add_option("--interval", options->import.intervalSeconds, "Seconds per bar; else the commonest step");

@@ -322,7 +322,8 @@ private slots:
         for (int day = 0; day < 4; ++day)
             for (int i = 0; i < 288; ++i)
                 if (day != 1 || (i > 20 && i < 250))
-                    bars.push_back({86400 * day + 300 * i, 100.0 + day, 110.0 + day + (i == 100 ? 5 : 0), 90.0 + day - (i == 30 ? 5 : 0), 100.0 + day + i * 0.01, 1});
+                    bars.push_back({86400 * day + 300 * i, 100.0 + day, 110.0 + day + (i == 100 ? 5 : 0), 90.0 + day - (i == 30 ? 5 : 0),
+                                    100.0 + day + i * 0.01, 1});
         const auto pivot = run("DIST_PIVOT_1D", bars), high = run("DIST_HIGH_1D", bars), low = run("DIST_LOW_1D", bars);
         const auto r1 = run("DIST_R1_1D", bars), s1 = run("DIST_S1_1D", bars);
         std::size_t i = 0;

@@ -191,7 +191,8 @@ private slots:
         std::vector<Bar> bars = wanderingBars(60);
         for (double Bar::*field : {&Bar::open, &Bar::high, &Bar::low, &Bar::close})
             bars[40].*field = 1e300;
-        const auto failure = failureOf([&] { FeatureMatrix::compute(BarSeries::fromBars("X", 300, bars), std::vector<std::string>{"BOP", "SMA_20"}, {.threads = 2}); });
+        const std::vector<std::string> names{"BOP", "SMA_20"};
+        const auto failure = failureOf([&] { FeatureMatrix::compute(BarSeries::fromBars("X", 300, bars), names, {.threads = 2}); });
         QVERIFY(failure && failure->kind == ErrorKind::Numeric && failure->says("SMA_20") && failure->says(std::to_string(bars[40].timestamp)));
     }
 

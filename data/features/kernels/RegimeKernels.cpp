@@ -111,7 +111,8 @@ public:
         m_efficiency.push(bar.close);
         if (!m_ratio.full())
             return kNotYet;
-        const Regime now = m_ratio.value() >= 1.5 ? Regime::Volatile : m_efficiency.moved() && m_efficiency.value() >= 0.3 ? Regime::Trend : Regime::Range;
+        const bool trend = m_efficiency.moved() && m_efficiency.value() >= 0.3;
+        const Regime now = m_ratio.value() >= 1.5 ? Regime::Volatile : trend ? Regime::Trend : Regime::Range;
         return now == regime ? 1.0 : 0.0;
     }
 
