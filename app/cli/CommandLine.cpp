@@ -78,6 +78,7 @@ int run(int argc, char** argv)
     try {
         addImportCommand(app, action);
         addCheckCommand(app, action);
+        addFeaturesCommand(app, action);
         addTrainCommand(app, action);
         addEvaluateCommand(app, action);
         addBenchCommand(app, action);

@@ -25,9 +25,12 @@ using Action = std::function<int(const LogOptions& log)>;
 // Each adds its command (and options) to the app and sets `action` when it was chosen.
 void addImportCommand(CLI::App& app, Action& action);
 void addCheckCommand(CLI::App& app, Action& action);
+void addFeaturesCommand(CLI::App& app, Action& action);
 void addTrainCommand(CLI::App& app, Action& action);
 void addEvaluateCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
+/// To the command `bench`.
+void addBenchFeatures(CLI::App& bench, Action& action);
 
 /// Prints one line of JSON on stdout. Bytes that are no UTF-8, which file names may hold, are replaced.
 void printJson(const Json& json);

@@ -113,8 +113,8 @@ StoredSeries Entry::describe() const
 
 File::File(const std::filesystem::path& path) : m_mapped(std::make_shared<const MappedFile>(path))
 {
-    if (versionOf(m_mapped->bytes()) == 1) {
-        m_version1.push_back({.bars = decodeVersion1(m_mapped->bytes())});
+    if (versionOf(m_mapped->text()) == 1) {
+        m_version1.push_back({.bars = decodeVersion1(m_mapped->text())});
         m_list.push_back(m_version1[0].describe());
         return;
     }
@@ -127,7 +127,7 @@ File::File(const std::filesystem::path& path) : m_mapped(std::make_shared<const 
 
 void File::readIndex()
 {
-    const std::string_view file = m_mapped->bytes();
+    const std::string_view file = m_mapped->text();
     std::size_t end = 0;
     const Json index = parseJson(indexText(file, end), "its index", kIndexLimits);
     if (index.at("file_bytes").get<std::size_t>() != file.size())
@@ -158,7 +158,7 @@ void File::readSeriesIndex(const Json& json)
     Offsets offsets;
     for (const auto& [name, width] : columnsOf(about.id.kind)) {
         const auto offset = json.at("columns").at(name).get<std::size_t>();
-        const bool isInside = about.rows == 0 || (offset >= m_userBlock && sumsUp(offset, about.rows, width, m_mapped->bytes().size()));
+        const bool isInside = about.rows == 0 || (offset >= m_userBlock && sumsUp(offset, about.rows, width, m_mapped->text().size()));
         if (!isInside || offset % width != 0)
             failDamaged(fmt::format("{}, column {} claims {} rows at byte {}, where the file has no room for them", about.id.toString(), name,
                                     about.rows, offset));
@@ -178,13 +178,13 @@ void File::checkStructure(const std::string& expected) const
             if (m_list[i].rows > 0)
                 columns.emplace_back(m_offsets[i].at(name), m_offsets[i].at(name) + m_list[i].rows * width);
     std::ranges::sort(columns);
-    columns.emplace_back(m_mapped->bytes().size(), m_mapped->bytes().size());
+    columns.emplace_back(m_mapped->text().size(), m_mapped->text().size());
     Sha256Stream hash;
     std::size_t position = m_userBlock;
     for (const auto& [first, last] : columns) {
         if (first < position)
             failDamaged("its columns overlap");
-        hash.update(m_mapped->bytes().substr(position, first - position));
+        hash.update(m_mapped->text().substr(position, first - position));
         position = last;
     }
     if (hash.finishHex() != expected)
@@ -197,7 +197,7 @@ std::span<const T> File::column(std::size_t i, const char* name) const
     if (m_list[i].rows == 0)
         return {};
     // The mapping begins with a page and offsets are multiples of the width, so the pointer is aligned.
-    return {reinterpret_cast<const T*>(m_mapped->bytes().data() + m_offsets[i].at(name)), m_list[i].rows};
+    return {reinterpret_cast<const T*>(m_mapped->text().data() + m_offsets[i].at(name)), m_list[i].rows};
 }
 
 Entry File::load(std::size_t i) const

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "data/bars/BarStore.h"
-#include "data/bars/MappedFile.h"
+#include "base/MappedFile.h"
 
 /// The bytes of a bar store: what BarStore.h says of the layout, done here. Errors name no file; BarStore adds it.
 namespace btcai::store {

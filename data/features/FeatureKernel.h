@@ -1,11 +1,13 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "data/bars/BarSeries.h"
+#include "data/bars/FundingSeries.h"
 
 namespace btcai {
 
@@ -17,22 +19,45 @@ public:
     virtual ~FeatureKernel() = default;
     /// The value at this bar's close. Finite once `warmUp` bars were pushed; before that it may be NaN.
     virtual double push(const Bar& bar) = 0;
+    /// Pushes several bars: values[i] is what push(bars[i]) returns, to the bit. As long as `bars`.
+    /// The loop of the very same push without its virtual call; KernelOf (KernelSupport.h) writes it once for all.
+    virtual void run(std::span<const Bar> bars, std::span<double> values) = 0;
+    /// A funding settlement, in order of time, before the first bar that closes at its stamp or later. Most kernels ignore it.
+    virtual void settle(const FundingRate&) {}
 };
 
-enum class FeatureGroup { Trend, Momentum, Volatility, Volume, Candle, Time };
+enum class FeatureGroup { Trend, Momentum, Volatility, Volume, Statistics, Candle, Level, Timeframe, Time, Funding, Regime };
+
+/// Whether a feature grows with the price or the volume of the market (research), or not (fit for a network).
+enum class FeatureScale { Stationary, Level };
+
+/// The bounds that a value never leaves, infinite where it is open.
+struct FeatureRange {
+    double low = -std::numeric_limits<double>::infinity();
+    double high = std::numeric_limits<double>::infinity();
+};
 
 /// What the catalogue says about a feature.
 struct FeatureInfo {
-    std::string name;             ///< "RSI_14": the reference column of TA-Lib's naming where there is one
+    std::string name;       ///< "RSI_14": TA-Lib's function and parameters where there is one
     FeatureGroup group;
     std::string formula;
-    std::string source;           ///< book or paper
-    int warmUp = 0;               ///< present bars needed before the value is valid (1: valid at the first)
+    std::string source;     ///< book or paper
+    std::string parameters; ///< "period 14"; empty without any
+    int warmUp = 0;         ///< bars needed before the value is valid (1: valid at the first), of the feature's own timeframe
+    FeatureRange range;
+    FeatureScale scale = FeatureScale::Stationary;
+    std::string reference;  ///< the function of TA-Lib it equals, empty where there is none; the reference column has the feature's name
     std::unique_ptr<FeatureKernel> (*make)(std::int64_t intervalSeconds) = nullptr;
+    std::int64_t timeframeSeconds = 0; ///< of the bars it aggregates; 0 where it looks at the bars as they come
+
+    /// Present bars of this interval after which the value is valid for sure: where bars are aggregated, gaps may only
+    /// bring it forward.
+    int warmUpBars(std::int64_t intervalSeconds) const;
 };
 
 /// Bumped whenever the value of any feature changes.
-inline constexpr int kFeatureCatalogVersion = 1;
+inline constexpr int kFeatureCatalogVersion = 2;
 
 std::string_view featureGroupName(FeatureGroup group);
 /// Every feature this build knows, in a fixed order.
@@ -41,5 +66,11 @@ std::span<const FeatureInfo> featureCatalog();
 std::vector<std::string> defaultFeatureNames();
 /// Throws Error(BadInput) for an unknown name and suggests the nearest one.
 const FeatureInfo& findFeature(std::string_view name);
+
+/// The names that a choice such as "default", "momentum, ATR_14" or "all" stands for: a comma list of feature names, group names
+/// and the sets "default" and "all", in the order written. What two sets share is taken once, where it comes first. Throws
+/// Error(BadInput) for an empty choice, an unknown name (suggesting the nearest), a feature named although it is in already,
+/// and a set written twice.
+std::vector<std::string> resolveFeatureSelection(std::string_view text);
 
 } // namespace btcai

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <limits>
-#include <vector>
 
 namespace btcai {
 
-/// The building blocks of the kernels. All are O(1) per push (amortised over a window), allocate only when they are
-/// made, and none drifts: nothing is ever subtracted from a running sum.
+/// The building blocks of the kernels. All are O(1) per push (amortised over a window), hold their values in themselves
+/// (nothing is ever allocated), and none drifts: nothing is ever subtracted from a running sum.
 
 /// The fold of the last `window` values under an associative operation, in order of age (oldest first).
 ///
@@ -16,24 +16,23 @@ namespace btcai {
 /// 1992): a window spans the end of one block and the start of the next, so it is the suffix fold of the one combined
 /// with the prefix fold of the other. Sums made this way are fresh sums of at most `window` terms at every bar, exactly
 /// zero when all terms are, and the same whatever came before the window.
-template <typename T, typename Operation>
+template <typename T, typename Operation, std::size_t window>
 class RollingFold {
 public:
-    explicit RollingFold(std::size_t window, Operation operation = {})
-        : m_operation(operation), m_values(window), m_suffix(window)
-    {
-    }
-
     void push(const T& value)
     {
-        m_values[m_position] = value;
-        m_prefix = m_position == 0 ? value : m_operation(m_prefix, value);
-        const bool blockEnds = m_position + 1 == m_values.size();
-        m_value = blockEnds ? m_prefix : m_hasSuffix ? m_operation(m_suffix[m_position + 1], m_prefix) : m_prefix;
-        m_full = m_full || blockEnds;
-        ++m_position;
-        if (blockEnds)
-            startBlock();
+        constexpr Operation fold{};
+        m_prefix = m_position == 0 ? value : fold(m_prefix, value);
+        const std::size_t next = m_position + 1;
+        if (next == window) {
+            m_slots[m_position] = value;
+            m_value = m_prefix;
+            endBlock();
+            return;
+        }
+        m_value = m_full ? fold(m_slots[next], m_prefix) : m_prefix;
+        m_slots[m_position] = value;
+        m_position = next;
     }
 
     /// Whether a whole window was pushed. Before that, value() folds what there is.
@@ -41,22 +40,20 @@ public:
     const T& value() const { return m_value; }
 
 private:
-    void startBlock()
+    /// Turns the block's values into its suffix folds. The next block overwrites each after its last use.
+    void endBlock()
     {
-        m_suffix.back() = m_values.back();
-        for (std::size_t i = m_values.size() - 1; i-- > 0;)
-            m_suffix[i] = m_operation(m_values[i], m_suffix[i + 1]);
+        constexpr Operation fold{};
+        for (std::size_t i = window - 1; i-- > 0;)
+            m_slots[i] = fold(m_slots[i], m_slots[i + 1]);
         m_position = 0;
-        m_hasSuffix = true;
+        m_full = true;
     }
 
-    Operation m_operation;
-    std::vector<T> m_values;
-    std::vector<T> m_suffix;
+    std::array<T, window> m_slots{}; ///< before m_position the values of this block, from it on the suffix folds of the last
     T m_prefix{};
     T m_value{};
     std::size_t m_position = 0;
-    bool m_hasSuffix = false;
     bool m_full = false;
 };
 
@@ -70,9 +67,28 @@ struct Smaller {
     double operator()(double a, double b) const { return std::min(a, b); }
 };
 
-using RollingSum = RollingFold<double, Plus>;
-using RollingMax = RollingFold<double, Greater>;
-using RollingMin = RollingFold<double, Smaller>;
+template <std::size_t window>
+using RollingSum = RollingFold<double, Plus, window>;
+template <std::size_t window>
+using RollingMax = RollingFold<double, Greater, window>;
+template <std::size_t window>
+using RollingMin = RollingFold<double, Smaller, window>;
+
+/// Several sums over one window.
+template <std::size_t count, std::size_t window>
+class RollingSums {
+public:
+    void push(const std::array<double, count>& values)
+    {
+        for (std::size_t i = 0; i < count; ++i)
+            m_sums[i].push(values[i]);
+    }
+    bool full() const { return m_sums[0].full(); }
+    double value(std::size_t i) const { return m_sums[i].value(); }
+
+private:
+    std::array<RollingSum<window>, count> m_sums;
+};
 
 /// Count, mean and sum of squared distances from the mean.
 struct Moments {
@@ -95,49 +111,107 @@ struct MergeMoments {
     }
 };
 
-using RollingMoments = RollingFold<Moments, MergeMoments>;
+template <std::size_t window>
+using RollingMoments = RollingFold<Moments, MergeMoments, window>;
+
+/// The moments of pairs (x, y): means and sums of squared and of multiplied distances from them.
+struct PairMoments {
+    double count = 0.0;
+    double meanX = 0.0, meanY = 0.0;
+    double squaresX = 0.0, squaresY = 0.0, products = 0.0;
+
+    static PairMoments of(double x, double y) { return {1.0, x, y, 0.0, 0.0, 0.0}; }
+};
+
+/// As MergeMoments, for pairs.
+struct MergePairMoments {
+    PairMoments operator()(const PairMoments& a, const PairMoments& b) const
+    {
+        const double count = a.count + b.count;
+        const double share = b.count / count;
+        const double x = b.meanX - a.meanX;
+        const double y = b.meanY - a.meanY;
+        const double weight = a.count * share;
+        return {count, a.meanX + x * share, a.meanY + y * share, a.squaresX + b.squaresX + x * x * weight,
+                a.squaresY + b.squaresY + y * y * weight, a.products + b.products + x * y * weight};
+    }
+};
+
+template <std::size_t window>
+using RollingPairMoments = RollingFold<PairMoments, MergePairMoments, window>;
+
+/// Sum of values, and of each value times its place 1, 2, ... from the oldest.
+struct Ramp {
+    double count = 0.0;
+    double sum = 0.0;
+    double weighted = 0.0;
+
+    static Ramp of(double value) { return {1.0, value, value}; }
+};
+/// The newer part's places move up by the count of the older.
+struct JoinRamps {
+    Ramp operator()(const Ramp& older, const Ramp& newer) const
+    {
+        return {older.count + newer.count, older.sum + newer.sum, older.weighted + (newer.weighted + older.count * newer.sum)};
+    }
+};
+
+template <std::size_t window>
+using RollingRamp = RollingFold<Ramp, JoinRamps, window>;
 
 /// A value and the push it came with.
 struct Dated {
     double value = 0.0;
     std::size_t index = 0;
 };
+/// The index of the newer or the older one, without a branch: which one wins is a matter of chance.
+inline std::size_t latestIf(bool newerWins, const Dated& older, const Dated& newer)
+{
+    return older.index + (newer.index - older.index) * static_cast<std::size_t>(newerWins);
+}
+
 /// Of equal extremes the latest counts, as in TA-Lib.
 struct LatestGreatest {
-    Dated operator()(const Dated& older, const Dated& newer) const { return newer.value >= older.value ? newer : older; }
+    Dated operator()(const Dated& older, const Dated& newer) const
+    {
+        return {std::max(older.value, newer.value), latestIf(newer.value >= older.value, older, newer)};
+    }
 };
 struct LatestSmallest {
-    Dated operator()(const Dated& older, const Dated& newer) const { return newer.value <= older.value ? newer : older; }
+    Dated operator()(const Dated& older, const Dated& newer) const
+    {
+        return {std::min(older.value, newer.value), latestIf(newer.value <= older.value, older, newer)};
+    }
 };
 
 /// The value pushed `lag` pushes before the newest.
+template <std::size_t lag>
 class Delay {
 public:
-    explicit Delay(std::size_t lag) : m_ring(lag + 1) {}
-
     void push(double value)
     {
         m_ring[m_next] = value;
-        m_next = m_next + 1 == m_ring.size() ? 0 : m_next + 1;
-        m_count += m_count < m_ring.size() ? 1 : 0;
+        m_next = m_next == lag ? 0 : m_next + 1;
+        m_count += m_count <= lag ? 1 : 0;
     }
-    bool full() const { return m_count == m_ring.size(); }
+    bool full() const { return m_count > lag; }
     double oldest() const { return m_ring[m_next]; }
 
 private:
-    std::vector<double> m_ring;
+    std::array<double, lag + 1> m_ring{};
     std::size_t m_next = 0;
     std::size_t m_count = 0;
 };
 
-/// An average that starts as the mean of its first `period` values and then moves a share `weight` towards each.
+/// An average that starts as the mean of its first `seed` values and then moves a share `weight` towards each.
+template <std::size_t seed>
 class SeededAverage {
 public:
-    SeededAverage(std::size_t period, double weight) : m_period(period), m_weight(weight) {}
+    explicit SeededAverage(double weight) : m_weight(weight) {}
 
     void push(double value)
     {
-        if (m_count < m_period) {
+        if (m_count < seed) {
             m_sum += value;
             ++m_count;
             m_value = m_sum / static_cast<double>(m_count);
@@ -145,25 +219,51 @@ public:
             m_value += m_weight * (value - m_value);
         }
     }
-    bool full() const { return m_count == m_period; }
+    bool full() const { return m_count == seed; }
     double value() const { return m_value; }
 
 private:
-    std::size_t m_period;
     double m_weight;
     std::size_t m_count = 0;
     double m_sum = 0.0;
     double m_value = 0.0;
 };
 
+/// The weight of an exponential moving average of this period.
+constexpr double emaWeight(std::size_t period) { return 2.0 / (static_cast<double>(period) + 1.0); }
+
 /// Exponential moving average, weight 2 / (period + 1), seeded with the simple mean (as TA-Lib).
-struct Ema : SeededAverage {
-    explicit Ema(std::size_t period) : SeededAverage(period, 2.0 / (static_cast<double>(period) + 1.0)) {}
+template <std::size_t period>
+struct Ema : SeededAverage<period> {
+    Ema() : SeededAverage<period>(emaWeight(period)) {}
 };
 
 /// Wilder's smoothing, weight 1 / period: "New Concepts in Technical Trading Systems" (1978).
-struct WilderAverage : SeededAverage {
-    explicit WilderAverage(std::size_t period) : SeededAverage(period, 1.0 / static_cast<double>(period)) {}
+template <std::size_t period>
+struct WilderAverage : SeededAverage<period> {
+    WilderAverage() : SeededAverage<period>(1.0 / static_cast<double>(period)) {}
+};
+
+/// An EMA of an EMA of ..., each starting when the one before it has its first value.
+template <std::size_t period, std::size_t depth>
+class EmaChain {
+public:
+    void push(double value)
+    {
+        for (Ema<period>& ema : m_stages) {
+            ema.push(value);
+            if (!ema.full())
+                return;
+            value = ema.value();
+        }
+    }
+    /// Whether all have a value.
+    bool full() const { return m_stages.back().full(); }
+    /// Of the EMA taken `stage` times, from 1.
+    double value(std::size_t stage = depth) const { return m_stages[stage - 1].value(); }
+
+private:
+    std::array<Ema<period>, depth> m_stages;
 };
 
 inline constexpr double kNotYet = std::numeric_limits<double>::quiet_NaN();

@@ -2,7 +2,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdlib>
-#include <functional>
 #include <new>
 #include <set>
 
@@ -30,8 +29,6 @@ using namespace btcai::test;
 
 namespace {
 
-using Feature = std::function<std::vector<double>(const std::vector<Bar>&)>;
-
 std::vector<double> stream(FeatureKernel& kernel, const std::vector<Bar>& bars)
 {
     std::vector<double> values;
@@ -40,39 +37,10 @@ std::vector<double> stream(FeatureKernel& kernel, const std::vector<Bar>& bars)
     return values;
 }
 
-bool sameBits(double a, double b) { return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b); }
+constexpr std::int64_t kMidnight = 1'500'000'000 - 1'500'000'000 % 86400;
 
-/// The first row up to `cut` whose value depends on a bar after it; nothing for an honest feature. Later bars are changed
-/// beyond recognition, then taken away.
-std::optional<std::size_t> firstLeak(const Feature& feature, const std::vector<Bar>& bars, std::size_t cut)
-{
-    std::vector<Bar> changed = bars;
-    for (std::size_t i = cut + 1; i < changed.size(); ++i)
-        changed[i] = {bars[i].timestamp + 86400 * 3, 7.0 * bars[i].open, 9.0 * bars[i].high, 0.1 * bars[i].low, 0.2 * bars[i].close, 50.0};
-    const std::vector<Bar> shortened(bars.begin(), bars.begin() + static_cast<std::ptrdiff_t>(cut) + 1);
-    const std::vector<double> original = feature(bars);
-    const std::vector<double> afterChange = feature(changed);
-    const std::vector<double> afterCut = feature(shortened);
-    for (std::size_t i = 0; i <= cut; ++i)
-        if (!sameBits(original[i], afterChange[i]) || !sameBits(original[i], afterCut[i]))
-            return i;
-    return std::nullopt;
-}
-
-/// A kernel that cheats: it was shown the whole history when it was made and gives the return of the bar to come.
-class LeakingKernel : public FeatureKernel {
-public:
-    explicit LeakingKernel(const std::vector<Bar>& all) : m_all(all) {}
-    double push(const Bar& bar) override
-    {
-        ++m_next;
-        return m_next < m_all.size() ? std::log(m_all[m_next].close / bar.close) : 0.0;
-    }
-
-private:
-    const std::vector<Bar>& m_all;
-    std::size_t m_next = 0;
-};
+/// Long enough for every feature: the daily ones need 20 days.
+std::vector<Bar> longHistory() { return wanderingBars(6200, kMidnight); }
 
 } // namespace
 
@@ -80,65 +48,65 @@ class TestFeatureContract : public QObject {
     Q_OBJECT
 
 private slots:
-    void noFeatureSeesTheFuture()
+    void finiteFromTheWarmUpOn()
     {
-        const std::vector<Bar> bars = wanderingBars(700);
+        std::vector<Bar> bars = longHistory();
+        for (std::size_t i = 5800; i < 5850; ++i) // a stretch without trades or moves inside the history
+            bars[i] = {bars[i].timestamp, 900, 900, 900, 900, 0};
         for (const FeatureInfo& info : featureCatalog()) {
-            const Feature feature = [&](const std::vector<Bar>& input) { return stream(*info.make(300), input); };
-            for (const std::size_t cut : {0u, 19u, 20u, 288u, 333u, 640u, 698u}) {
-                const auto leak = firstLeak(feature, bars, cut);
-                QVERIFY2(!leak, fmt::format("{} leaks at row {}", info.name, leak.value_or(0)).c_str());
+            const std::vector<double> values = stream(*info.make(300), bars);
+            const auto warmUp = static_cast<std::size_t>(info.warmUpBars(300));
+            for (std::size_t i = warmUp - 1; i < values.size(); ++i)
+                QVERIFY2(std::isfinite(values[i]), fmt::format("{} at row {}", info.name, i).c_str());
+            if (warmUp > 1)
+                QVERIFY2(!std::isfinite(values[warmUp - 2]), info.name.c_str());
+        }
+    }
+
+    // Gaps, and bars of any interval, may only bring the value of an aggregated bar forward.
+    void theWarmUpHoldsWithGapsAtEveryInterval()
+    {
+        for (const std::int64_t interval : {60, 300, 600, 900, 3600, 14400, 86400}) {
+            std::vector<Bar> bars = wanderingBars(6200);
+            for (std::size_t i = 0; i < bars.size(); ++i)
+                bars[i].timestamp = kMidnight + interval * static_cast<std::int64_t>(i + 3);
+            std::erase_if(bars, [&](const Bar& bar) { return (bar.timestamp / interval) % 7 == 2 || (bar.timestamp / interval) % 90 > 80; });
+            for (const FeatureInfo& info : featureCatalog()) {
+                const auto warmUp = static_cast<std::size_t>(info.warmUpBars(interval));
+                if (warmUp > bars.size())
+                    continue;
+                const std::vector<double> values = stream(*info.make(interval), bars);
+                for (std::size_t i = warmUp - 1; i < values.size(); ++i)
+                    QVERIFY2(std::isfinite(values[i]), fmt::format("{} at row {}, interval {}", info.name, i, interval).c_str());
             }
         }
     }
 
-    void aLeakIsCaught()
+    void valuesStayInTheirRange()
     {
-        const std::vector<Bar> bars = wanderingBars(300);
-        const Feature nextReturn = [](const std::vector<Bar>& input) {
-            LeakingKernel kernel(input);
-            return stream(kernel, input);
-        };
-        QCOMPARE(firstLeak(nextReturn, bars, 100), std::optional<std::size_t>(100));
-        // The common leak: scaling by the extreme of the whole history.
-        const Feature scaledByAll = [](const std::vector<Bar>& input) {
-            double highest = 0.0;
-            for (const Bar& bar : input)
-                highest = std::max(highest, bar.high);
-            std::vector<double> values;
-            for (const Bar& bar : input)
-                values.push_back(bar.close / highest);
-            return values;
-        };
-        QVERIFY(firstLeak(scaledByAll, bars, 100));
-    }
-
-    void finiteFromTheWarmUpOn()
-    {
-        std::vector<Bar> bars = wanderingBars(600);
-        for (std::size_t i = 400; i < 450; ++i) // a stretch without trades or moves inside the history
-            bars[i] = {bars[i].timestamp, 900, 900, 900, 900, 0};
+        const std::vector<Bar> bars = longHistory();
         for (const FeatureInfo& info : featureCatalog()) {
-            const std::vector<double> values = stream(*info.make(300), bars);
-            for (std::size_t i = static_cast<std::size_t>(info.warmUp) - 1; i < values.size(); ++i)
-                QVERIFY2(std::isfinite(values[i]), fmt::format("{} at row {}", info.name, i).c_str());
-            if (info.warmUp > 1)
-                QVERIFY2(!std::isfinite(values[static_cast<std::size_t>(info.warmUp) - 2]), info.name.c_str());
+            QVERIFY(info.range.low < info.range.high);
+            for (const double value : stream(*info.make(300), bars))
+                QVERIFY2(std::isnan(value) || (value >= info.range.low - 1e-9 && value <= info.range.high + 1e-9),
+                         fmt::format("{} is {}", info.name, value).c_str());
         }
     }
 
     void pushAllocatesNothing()
     {
         const std::vector<Bar> bars = wanderingBars(1000);
+        std::vector<double> values(bars.size());
         for (const FeatureInfo& info : featureCatalog()) {
             const auto kernel = info.make(300);
             const std::size_t before = allocations.load();
             for (const Bar& bar : bars)
                 kernel->push(bar);
+            kernel->run(bars, values);
             QVERIFY2(allocations.load() == before, info.name.c_str());
         }
         const std::size_t before = allocations.load();
-        const auto kernel = findFeature("SMA_20").make(300);
+        const auto another = findFeature("SMA_20").make(300);
         QVERIFY(allocations.load() > before); // the counter counts
     }
 
@@ -151,14 +119,15 @@ private slots:
             groups.insert(info.group);
             QVERIFY(!info.formula.empty() && !info.source.empty() && info.warmUp >= 1);
         }
-        QVERIFY(names.size() >= 40);
-        QCOMPARE(groups.size(), std::size_t{6});
+        QVERIFY(names.size() >= 150);
+        QCOMPARE(groups.size(), std::size_t{11});
     }
 
-    // Raw prices double over the years: a network must not be given them unless somebody asks for it.
-    void defaultFeaturesDoNotDependOnThePriceLevel()
+    // Raw prices double over the years: a network must not be given them unless somebody asks for it. What the catalogue calls
+    // stationary does not know the unit of price or volume; what it does not call so, does.
+    void stationaryFeaturesDoNotDependOnThePriceLevel()
     {
-        const std::vector<Bar> bars = wanderingBars(600);
+        const std::vector<Bar> bars = longHistory();
         std::vector<Bar> scaled = bars;
         for (Bar& bar : scaled) {
             bar.open *= 64.0;
@@ -167,18 +136,62 @@ private slots:
             bar.close *= 64.0;
             bar.volume *= 8.0;
         }
-        std::set<FeatureGroup> groups;
-        const std::vector<std::string> names = defaultFeatureNames();
-        QVERIFY(names.size() >= 22 && names.size() <= 30);
-        for (const std::string& name : names) {
-            const FeatureInfo& info = findFeature(name);
-            groups.insert(info.group);
+        for (const FeatureInfo& info : featureCatalog()) {
             const auto a = stream(*info.make(300), bars);
             const auto b = stream(*info.make(300), scaled);
-            for (std::size_t i = static_cast<std::size_t>(info.warmUp); i < a.size(); ++i)
-                QVERIFY2(std::abs(a[i] - b[i]) <= 1e-9 * std::max(1.0, std::abs(a[i])), name.c_str());
+            bool equal = true;
+            for (std::size_t i = static_cast<std::size_t>(info.warmUpBars(300)); i < a.size(); ++i)
+                equal = equal && std::abs(a[i] - b[i]) <= 1e-9 * std::max(1.0, std::abs(a[i]));
+            QVERIFY2(equal == (info.scale == FeatureScale::Stationary), info.name.c_str());
         }
-        QCOMPARE(groups.size(), std::size_t{6});
+    }
+
+    // Trained agents depend on these names and their order.
+    void theDefaultSetIsWhatItWas()
+    {
+        const std::vector<std::string> expected{
+            "LOGRET_1", "LOGRET_3", "LOGRET_12", "LOGRET_48", "LOGRET_144", "LOGRET_288", "EMA_RATIO_48", "EMA_RATIO_288", "PPO_12_26_EMA",
+            "ADX_14", "RSI_14", "NATR_14", "BBANDS_PERCENT_20_2", "RVOL_12", "RVOL_288", "VOLUME_RATIO_12", "VOLUME_RATIO_288", "MFI_14",
+            "OBV_SHARE_20", "BOP", "UPPER_WICK_SHARE", "LOWER_WICK_SHARE", "HOUR_SIN", "HOUR_COS", "WEEKDAY_SIN", "WEEKDAY_COS"};
+        QCOMPARE(defaultFeatureNames(), expected);
+        for (const std::string& name : expected)
+            QCOMPARE(findFeature(name).scale, FeatureScale::Stationary);
+    }
+
+    void choicesOfFeatures()
+    {
+        QCOMPARE(resolveFeatureSelection("default"), defaultFeatureNames());
+        QCOMPARE(resolveFeatureSelection("all").size(), featureCatalog().size());
+        QCOMPARE(resolveFeatureSelection(" RSI_14 ,ATR_14"), (std::vector<std::string>{"RSI_14", "ATR_14"}));
+        QCOMPARE(resolveFeatureSelection("funding"),
+                 (std::vector<std::string>{"FUNDING_RATE", "FUNDING_CHANGE", "FUNDING_MEAN_9", "FUNDING_ZSCORE_30"}));
+        // What two sets share is taken once, where it comes first; a name on its own stays where it was written.
+        const auto both = resolveFeatureSelection("SMA_20,momentum,default");
+        QCOMPARE(both.front(), std::string("SMA_20"));
+        QCOMPARE(std::set<std::string>(both.begin(), both.end()).size(), both.size());
+        const auto all = resolveFeatureSelection("default,all");
+        QCOMPARE(all.size(), featureCatalog().size());
+        QVERIFY(std::ranges::equal(defaultFeatureNames(), std::span(all).first(26)));
+        std::size_t grouped = 0;
+        for (const char* group : {"trend", "momentum", "volatility", "volume", "statistics", "candle", "level", "timeframe", "time", "funding", "regime"})
+            grouped += resolveFeatureSelection(group).size();
+        QCOMPARE(grouped, featureCatalog().size());
+    }
+
+    void badChoicesAreRefused()
+    {
+        const auto says = [](std::string_view choice, std::string_view part) {
+            const auto failure = failureOf([&] { resolveFeatureSelection(choice); });
+            return failure && failure->kind == ErrorKind::BadInput && failure->says(part) && failure->message.size() < 400;
+        };
+        QVERIFY(says("RSI_14,RSI_14", "\"RSI_14\" is listed twice"));
+        QVERIFY(says("momentum,RSI_14", "\"RSI_14\" is listed twice"));
+        QVERIFY(says("momentum,momentum", "\"momentum\" is listed twice"));
+        QVERIFY(says("RSI_41", "did you mean \"RSI_14\""));
+        QVERIFY(says("Momentum", "there is no feature \"Momentum\""));
+        QVERIFY(says("", "empty"));
+        QVERIFY(says("RSI_14,", "momentum"));
+        QVERIFY(says(std::string(1'000'000, 'x'), "too long"));
     }
 
     void anUnknownNameIsAnsweredWithTheNearest()

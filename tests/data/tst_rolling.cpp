@@ -19,6 +19,56 @@ std::vector<double> noise(std::size_t count)
     return values;
 }
 
+/// Every rolling building block over windows of this size against a plain pass over each window.
+template <std::size_t window>
+void foldsOf()
+{
+    const std::vector<double> values = noise(200);
+    RollingSum<window> sum;
+    RollingMax<window> greatest;
+    RollingMin<window> smallest;
+    RollingMoments<window> moments;
+    RollingPairMoments<window> pairs;
+    RollingRamp<window> ramp;
+    RollingSums<2, window> sums;
+    const auto other = [&](std::size_t k) { return values[(k * 7) % values.size()]; };
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        sum.push(values[i]);
+        greatest.push(values[i]);
+        smallest.push(values[i]);
+        moments.push(Moments::of(values[i]));
+        pairs.push(PairMoments::of(values[i], other(i)));
+        ramp.push(Ramp::of(values[i]));
+        sums.push({values[i], other(i)});
+        QCOMPARE(sum.full(), i + 1 >= window);
+        if (!sum.full())
+            continue;
+        double total = 0, otherTotal = 0, weighted = 0, squares = 0, products = 0, high = -1, low = 2;
+        for (std::size_t k = i + 1 - window; k <= i; ++k) {
+            total += values[k];
+            otherTotal += other(k);
+            weighted += static_cast<double>(k + window - i) * values[k];
+            high = std::max(high, values[k]);
+            low = std::min(low, values[k]);
+        }
+        const double mean = total / static_cast<double>(window);
+        const double otherMean = otherTotal / static_cast<double>(window);
+        for (std::size_t k = i + 1 - window; k <= i; ++k) {
+            squares += (values[k] - mean) * (values[k] - mean);
+            products += (values[k] - mean) * (other(k) - otherMean);
+        }
+        QVERIFY(std::abs(sum.value() - total) < 1e-12);
+        QVERIFY(std::abs(sums.value(1) - otherTotal) < 1e-12);
+        QVERIFY(std::abs(ramp.value().weighted - weighted) < 1e-10);
+        QCOMPARE(greatest.value(), high);
+        QCOMPARE(smallest.value(), low);
+        QVERIFY(std::abs(moments.value().mean - mean) < 1e-12);
+        QVERIFY(std::abs(moments.value().squares - squares) < 1e-11);
+        QVERIFY(std::abs(pairs.value().squaresX - squares) < 1e-11);
+        QVERIFY(std::abs(pairs.value().products - products) < 1e-11);
+    }
+}
+
 } // namespace
 
 class TestRolling : public QObject {
@@ -27,42 +77,18 @@ class TestRolling : public QObject {
 private slots:
     void foldsEqualAPassOverTheWindow()
     {
-        const std::vector<double> values = noise(200);
-        for (const std::size_t window : {1u, 2u, 3u, 7u, 20u, 64u}) {
-            RollingSum sum(window);
-            RollingMax greatest(window);
-            RollingMin smallest(window);
-            RollingMoments moments(window);
-            for (std::size_t i = 0; i < values.size(); ++i) {
-                sum.push(values[i]);
-                greatest.push(values[i]);
-                smallest.push(values[i]);
-                moments.push(Moments::of(values[i]));
-                QCOMPARE(sum.full(), i + 1 >= window);
-                if (!sum.full())
-                    continue;
-                double total = 0, squares = 0, high = -1, low = 2;
-                for (std::size_t k = i + 1 - window; k <= i; ++k) {
-                    total += values[k];
-                    high = std::max(high, values[k]);
-                    low = std::min(low, values[k]);
-                }
-                const double mean = total / static_cast<double>(window);
-                for (std::size_t k = i + 1 - window; k <= i; ++k)
-                    squares += (values[k] - mean) * (values[k] - mean);
-                QVERIFY(std::abs(sum.value() - total) < 1e-12);
-                QCOMPARE(greatest.value(), high);
-                QCOMPARE(smallest.value(), low);
-                QVERIFY(std::abs(moments.value().mean - mean) < 1e-12);
-                QVERIFY(std::abs(moments.value().squares - squares) < 1e-11);
-            }
-        }
+        foldsOf<1>();
+        foldsOf<2>();
+        foldsOf<3>();
+        foldsOf<7>();
+        foldsOf<20>();
+        foldsOf<64>();
     }
 
     // A running sum that subtracts would keep 64 for ever after.
     void aHugeValueLeavesNoTrace()
     {
-        RollingSum sum(5);
+        RollingSum<5> sum;
         for (const double value : {1.0, 1e18, 3.0, -1e300})
             sum.push(value);
         for (int i = 0; i < 5; ++i)
@@ -76,7 +102,7 @@ private slots:
     // Deviations of 1 around 1e9: the sum of squares less the square of the sum would be off by more than the answer.
     void momentsDoNotCancel()
     {
-        RollingMoments moments(4);
+        RollingMoments<4> moments;
         for (int i = 0; i < 4001; ++i)
             moments.push(Moments::of(1e9 + (i % 2 == 0 ? 1.0 : -1.0)));
         QVERIFY(std::abs(moments.value().squares - 4.0) < 1e-6);
@@ -85,8 +111,8 @@ private slots:
 
     void ofEqualExtremesTheLatestCounts()
     {
-        RollingFold<Dated, LatestGreatest> high(3);
-        RollingFold<Dated, LatestSmallest> low(3);
+        RollingFold<Dated, LatestGreatest, 3> high;
+        RollingFold<Dated, LatestSmallest, 3> low;
         const double values[] = {5, 5, 1, 5, 1, 1, 1};
         const std::size_t highest[] = {0, 1, 1, 3, 3, 3, 6};
         const std::size_t lowest[] = {0, 1, 2, 2, 4, 5, 6};
@@ -100,7 +126,7 @@ private slots:
 
     void delayGivesTheValueThatManyPushesBefore()
     {
-        Delay delay(3);
+        Delay<3> delay;
         for (int i = 0; i < 20; ++i) {
             delay.push(i);
             QCOMPARE(delay.full(), i >= 3);
@@ -112,8 +138,8 @@ private slots:
     void averagesWorkedByHand()
     {
         // EMA of 3: seed (2 + 4 + 6) / 3 = 4; weight 1/2: 8 -> 6, 8 -> 7. Wilder's, weight 1/3: 10 -> 6, 3 -> 5.
-        Ema ema(3);
-        WilderAverage wilder(3);
+        Ema<3> ema;
+        WilderAverage<3> wilder;
         for (const double value : {2.0, 4.0, 6.0}) {
             QVERIFY(!ema.full());
             ema.push(value);

@@ -1,65 +1,30 @@
-#include "data/features/KernelSupport.h"
+#include "data/features/kernels/SharedCores.h"
 
 namespace btcai {
 
 namespace {
 
-class LogReturnKernel : public FeatureKernel {
+enum class ChangeUnit { Price, Percent };
+
+template <std::size_t lag, ChangeUnit unit>
+class ChangeCore {
 public:
-    explicit LogReturnKernel(std::size_t lag) : m_close(lag) {}
-    double push(const Bar& bar) override
+    double next(const Bar& bar)
     {
         m_close.push(bar.close);
-        return m_close.full() ? std::log(bar.close / m_close.oldest()) : kNotYet;
-    }
-
-private:
-    Delay m_close;
-};
-
-class RocKernel : public FeatureKernel {
-public:
-    explicit RocKernel(std::size_t lag) : m_close(lag) {}
-    double push(const Bar& bar) override
-    {
-        m_close.push(bar.close);
-        return m_close.full() ? 100.0 * (ratioOr(bar.close, m_close.oldest(), 1.0) - 1.0) : kNotYet;
-    }
-
-private:
-    Delay m_close;
-};
-
-enum class StrengthLine { Rsi, Cmo };
-
-class StrengthKernel : public FeatureKernel {
-public:
-    StrengthKernel(std::size_t period, StrengthLine line) : m_gain(period), m_loss(period), m_line(line) {}
-    double push(const Bar& bar) override
-    {
-        if (m_previous.known()) {
-            const double change = bar.close - m_previous.value();
-            m_gain.push(std::max(change, 0.0));
-            m_loss.push(std::max(-change, 0.0));
-        }
-        m_previous.set(bar.close);
-        if (!m_gain.full())
+        if (!m_close.full())
             return kNotYet;
-        const double gain = m_gain.value();
-        const double loss = m_loss.value();
-        return 100.0 * ratioOr(m_line == StrengthLine::Rsi ? gain : gain - loss, gain + loss, 0.0);
+        return unit == ChangeUnit::Price ? bar.close - m_close.oldest() : 100.0 * (ratioOr(bar.close, m_close.oldest(), 1.0) - 1.0);
     }
 
 private:
-    WilderAverage m_gain, m_loss;
-    StrengthLine m_line;
-    PreviousClose m_previous;
+    Delay<lag> m_close;
 };
 
-class WilliamsKernel : public FeatureKernel {
+template <std::size_t period>
+class WilliamsCore {
 public:
-    explicit WilliamsKernel(std::size_t period) : m_high(period), m_low(period) {}
-    double push(const Bar& bar) override
+    double next(const Bar& bar)
     {
         m_high.push(bar.high);
         m_low.push(bar.low);
@@ -69,81 +34,99 @@ public:
     }
 
 private:
-    RollingMax m_high;
-    RollingMin m_low;
+    RollingMax<period> m_high;
+    RollingMin<period> m_low;
 };
 
 enum class StochasticLine { K, D };
 
-class StochasticKernel : public FeatureKernel {
+/// Lane's oscillator of any value between two bounds: 100 (value - lowest) / (highest - lowest) of a window, 0 without range,
+/// then smoothed by means of slowK and of slowD values.
+template <std::size_t period, std::size_t slowK, std::size_t slowD, StochasticLine line>
+class Stochastic {
 public:
-    StochasticKernel(std::size_t period, std::size_t slowK, std::size_t slowD, StochasticLine line)
-        : m_high(period), m_low(period), m_slowK(slowK), m_slowD(slowD), m_kBars(static_cast<double>(slowK)),
-          m_dBars(static_cast<double>(slowD)), m_line(line)
+    double next(double high, double low, double value)
     {
-    }
-    double push(const Bar& bar) override
-    {
-        m_high.push(bar.high);
-        m_low.push(bar.low);
+        m_high.push(high);
+        m_low.push(low);
         if (!m_high.full())
             return kNotYet;
-        m_slowK.push(100.0 * ratioOr(bar.close - m_low.value(), m_high.value() - m_low.value(), 0.0));
+        m_slowK.push(100.0 * ratioOr(value - m_low.value(), m_high.value() - m_low.value(), 0.0));
         if (!m_slowK.full())
             return kNotYet;
-        m_slowD.push(m_slowK.value() / m_kBars);
-        if (m_line == StochasticLine::K)
-            return m_slowK.value() / m_kBars;
-        return m_slowD.full() ? m_slowD.value() / m_dBars : kNotYet;
+        const double k = m_slowK.value() / static_cast<double>(slowK);
+        if (line == StochasticLine::K)
+            return k;
+        m_slowD.push(k);
+        return m_slowD.full() ? m_slowD.value() / static_cast<double>(slowD) : kNotYet;
     }
 
 private:
-    RollingMax m_high;
-    RollingMin m_low;
-    RollingSum m_slowK, m_slowD;
-    double m_kBars, m_dBars;
-    StochasticLine m_line;
+    RollingMax<period> m_high;
+    RollingMin<period> m_low;
+    RollingSum<slowK> m_slowK;
+    RollingSum<slowD> m_slowD;
 };
 
-/// The mean absolute deviation has no constant-time update (its centre moves with every bar): one pass over the window.
-class CciKernel : public FeatureKernel {
+template <StochasticLine line>
+class StochasticCore {
 public:
-    explicit CciKernel(std::size_t period) : m_sum(period), m_ring(period) {}
-    double push(const Bar& bar) override
+    double next(const Bar& bar) { return m_stochastic.next(bar.high, bar.low, bar.close); }
+
+private:
+    Stochastic<14, 3, 3, line> m_stochastic;
+};
+
+template <StochasticLine line>
+class StochasticStrengthCore {
+public:
+    double next(const Bar& bar)
     {
-        const double typical = (bar.high + bar.low + bar.close) / 3.0;
-        m_sum.push(typical);
-        m_ring[m_next] = typical;
-        m_next = m_next + 1 == m_ring.size() ? 0 : m_next + 1;
-        if (!m_sum.full())
-            return kNotYet;
-        const auto period = static_cast<double>(m_ring.size());
-        const double mean = m_sum.value() / period;
-        double deviation = 0.0;
-        double widest = 0.0;
-        for (const double value : m_ring) {
-            deviation += std::abs(value - mean);
-            widest = std::max(widest, std::abs(value - m_ring.front()));
-        }
-        // The mean of equal numbers is off by a rounding error, which 0 / 0 would blow up.
-        return widest > 0.0 ? (typical - mean) / (0.015 * deviation / period) : 0.0;
+        const double strength = m_strength.next(bar);
+        return std::isnan(strength) ? kNotYet : m_stochastic.next(strength, strength, strength);
     }
 
 private:
-    RollingSum m_sum;
-    std::vector<double> m_ring;
+    StrengthCore<14, StrengthLine::Rsi> m_strength;
+    Stochastic<14, 1, 3, line> m_stochastic;
+};
+
+/// The mean absolute deviation has no constant-time update (its centre moves with every bar): one pass over the window, in
+/// four sums so that the adder is kept busy.
+template <std::size_t period>
+class CciCore {
+    static_assert(period % 4 == 0);
+
+public:
+    double next(const Bar& bar)
+    {
+        const double typical = typicalPrice(bar);
+        m_sum.push(typical);
+        m_ring[m_next] = typical;
+        m_next = m_next + 1 == period ? 0 : m_next + 1;
+        if (!m_sum.full())
+            return kNotYet;
+        const double mean = m_sum.value() / static_cast<double>(period);
+        std::array<double, 4> sums{};
+        for (std::size_t i = 0; i < period; i += 4)
+            for (std::size_t k = 0; k < 4; ++k)
+                sums[k] += std::abs(m_ring[i + k] - mean);
+        const double deviation = ((sums[0] + sums[1]) + (sums[2] + sums[3])) / static_cast<double>(period);
+        // The mean of equal numbers is off by a rounding error, which 0 / 0 would blow up.
+        return deviation > kRounding * mean ? (typical - mean) / (0.015 * deviation) : 0.0;
+    }
+
+private:
+    static constexpr double kRounding = 1e-14;
+    RollingSum<period> m_sum;
+    std::array<double, period> m_ring{};
     std::size_t m_next = 0;
 };
 
-class UltimateKernel : public FeatureKernel {
+template <std::size_t fast, std::size_t middle, std::size_t slow>
+class UltimateCore {
 public:
-    UltimateKernel(std::size_t fast, std::size_t middle, std::size_t slow)
-        : m_terms{{RollingSum(fast), RollingSum(fast), 4.0},
-                  {RollingSum(middle), RollingSum(middle), 2.0},
-                  {RollingSum(slow), RollingSum(slow), 1.0}}
-    {
-    }
-    double push(const Bar& bar) override
+    double next(const Bar& bar)
     {
         if (!m_previous.known()) {
             m_previous.set(bar.close);
@@ -152,54 +135,115 @@ public:
         const double pressure = bar.close - std::min(bar.low, m_previous.value());
         const double range = trueRange(bar, m_previous);
         m_previous.set(bar.close);
-        double sum = 0.0;
-        for (Term& term : m_terms) {
-            term.pressure.push(pressure);
-            term.range.push(range);
-            sum += term.weight * ratioOr(term.pressure.value(), term.range.value(), 0.0);
-        }
-        return m_terms[2].range.full() ? 100.0 * sum / 7.0 : kNotYet;
+        const double sum = 4.0 * m_fast.next(pressure, range) + 2.0 * m_middle.next(pressure, range) + m_slow.next(pressure, range);
+        return m_slow.full() ? 100.0 * sum / 7.0 : kNotYet;
     }
 
 private:
-    struct Term {
-        RollingSum pressure, range;
-        double weight;
+    template <std::size_t period>
+    class Term {
+    public:
+        double next(double pressure, double range)
+        {
+            m_pressure.push(pressure);
+            m_range.push(range);
+            return ratioOr(m_pressure.value(), m_range.value(), 0.0);
+        }
+        bool full() const { return m_range.full(); }
+
+    private:
+        RollingSum<period> m_pressure, m_range;
     };
-    Term m_terms[3];
+
+    Term<fast> m_fast;
+    Term<middle> m_middle;
+    Term<slow> m_slow;
     PreviousClose m_previous;
 };
 
-constexpr const char* kWilder = "Wilder, New Concepts in Technical Trading Systems (1978)";
-constexpr const char* kReturns = "Campbell, Lo, MacKinlay, The Econometrics of Financial Markets (1997), 1.4";
-constexpr const char* kLane = "Lane, Lane's Stochastics (1984)";
+template <std::size_t slow, std::size_t fast>
+class TrueStrengthCore {
+public:
+    double next(const Bar& bar)
+    {
+        if (m_previous.known()) {
+            m_change.push(bar.close - m_previous.value());
+            m_size.push(std::abs(bar.close - m_previous.value()));
+        }
+        m_previous.set(bar.close);
+        return m_size.full() ? 100.0 * ratioOr(m_change.value(), m_size.value(), 0.0) : kNotYet;
+    }
+
+private:
+    class Twice {
+    public:
+        void push(double value)
+        {
+            m_slow.push(value);
+            if (m_slow.full())
+                m_fast.push(m_slow.value());
+        }
+        bool full() const { return m_fast.full(); }
+        double value() const { return m_fast.value(); }
+
+    private:
+        Ema<slow> m_slow;
+        Ema<fast> m_fast;
+    };
+
+    Twice m_change, m_size;
+    PreviousClose m_previous;
+};
+
+template <std::size_t lag>
+FeatureInfo logReturn()
+{
+    const std::string bars = std::to_string(lag);
+    return {"LOGRET_" + bars, FeatureGroup::Momentum, "log(close / close " + bars + (lag == 1 ? " present bar ago)" : " present bars ago)"),
+            kReturns, "lag " + bars, static_cast<int>(lag) + 1, kOpen, FeatureScale::Stationary, "", makeKernel<LogReturnCore<lag>>};
+}
 
 } // namespace
 
 std::vector<FeatureInfo> momentumFeatures()
 {
     constexpr auto group = FeatureGroup::Momentum;
+    constexpr auto ratio = FeatureScale::Stationary;
+    constexpr const char* lane = "Lane, Lane's Stochastics (1984)";
+    constexpr const char* chande = "Chande and Kroll, The New Technical Trader (1994)";
     return {
-        {"LOGRET_1", group, "log(close / close 1 present bar ago)", kReturns, 2, makeKernel<LogReturnKernel, 1>},
-        {"LOGRET_3", group, "log(close / close 3 present bars ago)", kReturns, 4, makeKernel<LogReturnKernel, 3>},
-        {"LOGRET_12", group, "log(close / close 12 present bars ago)", kReturns, 13, makeKernel<LogReturnKernel, 12>},
-        {"LOGRET_48", group, "log(close / close 48 present bars ago)", kReturns, 49, makeKernel<LogReturnKernel, 48>},
-        {"LOGRET_144", group, "log(close / close 144 present bars ago)", kReturns, 145, makeKernel<LogReturnKernel, 144>},
-        {"LOGRET_288", group, "log(close / close 288 present bars ago)", kReturns, 289, makeKernel<LogReturnKernel, 288>},
-        {"ROC_10", group, "100 (close / close 10 bars ago - 1)", "TA-Lib ROC", 11, makeKernel<RocKernel, 10>},
-        {"RSI_14", group, "100 gain / (gain + loss), Wilder averages over 14 changes; 0 for a price that never moved, as in TA-Lib",
-         kWilder, 15, makeKernel<StrengthKernel, 14, StrengthLine::Rsi>},
-        {"CMO_14", group, "100 (gain - loss) / (gain + loss), averaged as RSI; 0 for a price that never moved",
-         "Chande, The New Technical Trader (1994); TA-Lib CMO", 15, makeKernel<StrengthKernel, 14, StrengthLine::Cmo>},
+        logReturn<1>(),
+        logReturn<3>(),
+        logReturn<12>(),
+        logReturn<48>(),
+        logReturn<144>(),
+        logReturn<288>(),
+        {"MOM_10", group, "close - close 10 bars ago (price units)", kMurphy, "lag 10", 11, kOpen, FeatureScale::Level, "MOM",
+         makeKernel<ChangeCore<10, ChangeUnit::Price>>},
+        {"ROC_10", group, "100 (close / close 10 bars ago - 1)", kMurphy, "lag 10", 11, FeatureRange{-100.0, kInfinity}, ratio, "ROC",
+         makeKernel<ChangeCore<10, ChangeUnit::Percent>>},
+        {"RSI_14", group, "100 gain / (gain + loss), Wilder averages over 14 changes; 0 for a price that never moved, as in TA-Lib", kWilder,
+         "period 14", 15, kPercent, ratio, "RSI", makeKernel<StrengthCore<14, StrengthLine::Rsi>>},
+        {"CMO_14", group, "100 (gain - loss) / (gain + loss), averaged as RSI; 0 for a price that never moved", chande, "period 14", 15,
+         kSignedPercent, ratio, "CMO", makeKernel<StrengthCore<14, StrengthLine::Cmo>>},
+        {"STOCHRSI_K_14_14_3", group, "100 (RSI_14 - its lowest) / (highest - lowest) of 14 bars; 0 without range", chande,
+         "RSI period 14, window 14, slow D 3", 28, kPercent, ratio, "STOCHRSI", makeKernel<StochasticStrengthCore<StochasticLine::K>>},
+        {"STOCHRSI_D_14_14_3", group, "SMA_3 of STOCHRSI_K_14_14_3", chande, "RSI period 14, window 14, slow D 3", 30, kPercent, ratio,
+         "STOCHRSI", makeKernel<StochasticStrengthCore<StochasticLine::D>>},
         {"WILLR_14", group, "-100 (highest - close) / (highest - lowest) of 14 bars; 0 without range",
-         "Williams, How I Made One Million Dollars (1973)", 14, makeKernel<WilliamsKernel, 14>},
-        {"STOCH_K_14_3_3", group, "SMA_3 of 100 (close - lowest) / (highest - lowest) of 14 bars; 0 without range", kLane, 16,
-         makeKernel<StochasticKernel, 14, 3, 3, StochasticLine::K>},
-        {"STOCH_D_14_3_3", group, "SMA_3 of STOCH_K_14_3_3", kLane, 18, makeKernel<StochasticKernel, 14, 3, 3, StochasticLine::D>},
+         "Williams, How I Made One Million Dollars (1973)", "period 14", 14, FeatureRange{-100.0, 0.0}, ratio, "WILLR",
+         makeKernel<WilliamsCore<14>>},
+        {"STOCH_K_14_3_3", group, "SMA_3 of 100 (close - lowest) / (highest - lowest) of 14 bars; 0 without range", lane,
+         "window 14, slow K 3, slow D 3", 16, kPercent, ratio, "STOCH", makeKernel<StochasticCore<StochasticLine::K>>},
+        {"STOCH_D_14_3_3", group, "SMA_3 of STOCH_K_14_3_3", lane, "window 14, slow K 3, slow D 3", 18, kPercent, ratio, "STOCH",
+         makeKernel<StochasticCore<StochasticLine::D>>},
         {"CCI_20", group, "(typical price - its mean) / (0.015 mean absolute deviation) over 20 bars; 0 where all are equal",
-         "Lambert, Commodity Channel Index (1980)", 20, makeKernel<CciKernel, 20>},
+         "Lambert, Commodity Channel Index (1980)", "period 20", 20, kOpen, ratio, "CCI", makeKernel<CciCore<20>>},
         {"ULTOSC_7_14_28", group, "100 (4 a_7 + 2 a_14 + a_28) / 7, a_n buying pressure / true range over n bars; 0 where nothing moved",
-         "Williams, The Ultimate Oscillator (1985)", 29, makeKernel<UltimateKernel, 7, 14, 28>},
+         "Williams, The Ultimate Oscillator (1985)", "periods 7, 14, 28", 29, kPercent, ratio, "ULTOSC", makeKernel<UltimateCore<7, 14, 28>>},
+        {"TSI_25_13", group, "100 EMA_13 of EMA_25 of the change of close / the same of its size; 0 for a price that never moved",
+         "Blau, Momentum, Direction and Divergence (1995)", "slow 25, fast 13", 38, kSignedPercent, ratio, "",
+         makeKernel<TrueStrengthCore<25, 13>>},
     };
 }
 

@@ -1,4 +1,4 @@
-#include "data/bars/MappedFile.h"
+#include "base/MappedFile.h"
 
 #include <cerrno>
 #include <system_error>

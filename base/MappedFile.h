@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string_view>
 
 namespace btcai {
@@ -17,7 +18,9 @@ public:
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
 
-    std::string_view bytes() const { return {m_bytes, m_size}; }
+    /// Starts on a page.
+    std::string_view text() const { return {m_bytes, m_size}; }
+    std::span<const std::byte> bytes() const { return std::as_bytes(std::span(m_bytes, m_size)); }
 
 private:
     const char* m_bytes = nullptr; ///< at the start of a page; null for an empty file
