@@ -27,8 +27,8 @@ if(BTCAI_SANITIZE)
 endif()
 
 if(BTCAI_FUZZ)
-  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL Clang)
-    message(FATAL_ERROR "BTCAI_FUZZ needs clang: configure with -DCMAKE_CXX_COMPILER=clang++")
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL Clang OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 15) # <source_location>
+    message(FATAL_ERROR "BTCAI_FUZZ needs clang 15 or newer, as in Debian's clang-16 and libclang-rt-16-dev: -DCMAKE_CXX_COMPILER=clang++-16")
   endif()
   target_compile_options(btcai_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
