@@ -12,7 +12,6 @@ namespace btcai {
 namespace {
 
 constexpr std::size_t kMaxRows = 50'000'000; // 95 years of minutes; bounds the memory a compressed file can ask for
-constexpr std::size_t kLongestQuote = 40;
 constexpr std::int64_t kSecondsPerDay = 86400;
 
 /// Stamps of 1973 to 5138 in seconds, ms and us lie three powers of ten apart.
@@ -28,18 +27,6 @@ const char* unitName(std::int64_t unitsPerSecond)
     return unitsPerSecond == 1 ? "s" : unitsPerSecond == 1'000 ? "ms" : "us";
 }
 
-std::string_view trimmed(std::string_view text)
-{
-    constexpr std::string_view blanks = " \t";
-    const auto first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos)
-        return {};
-    text = text.substr(first, text.find_last_not_of(blanks) - first + 1);
-    if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
-        text = text.substr(1, text.size() - 2);
-    return text;
-}
-
 std::string instrumentFromName(const std::filesystem::path& path)
 {
     const std::string name = path.filename().string();
@@ -49,29 +36,6 @@ std::string instrumentFromName(const std::filesystem::path& path)
 }
 
 } // namespace
-
-std::size_t splitFields(std::string_view line, std::span<std::string_view> out)
-{
-    std::size_t count = 0;
-    for (;;) {
-        const auto comma = line.find(',');
-        if (count < out.size())
-            out[count] = trimmed(line.substr(0, comma));
-        ++count;
-        if (comma == std::string_view::npos)
-            return count;
-        line.remove_prefix(comma + 1);
-    }
-}
-
-std::string quotedForMessage(std::string_view text)
-{
-    std::string quoted = "\"";
-    for (const char c : text.substr(0, kLongestQuote))
-        quoted += c >= ' ' && c <= '~' ? c : '?';
-    quoted += text.size() > kLongestQuote ? "...\"" : "\"";
-    return quoted;
-}
 
 BarRows::BarRows(const std::filesystem::path& path, const ImportOptions& options) : m_path(path.string()), m_options(options)
 {

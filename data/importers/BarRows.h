@@ -8,19 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "data/importers/CsvLayout.h"
 #include "data/importers/ImportResult.h"
 
 namespace btcai {
 
 /// What every table of bars has in common: numbers, stamps, the rules a bar must obey, the grid. All errors are
 /// Error(BadInput) of the form "FILE: line N: FIELD ... ".
-
-/// Cuts a line at its commas and trims blanks and quotes. Returns the number of fields, which may exceed out.size();
-/// those beyond are not stored.
-std::size_t splitFields(std::string_view line, std::span<std::string_view> out);
-
-/// A text from a file, fit for a message: cut short, unprintable bytes replaced.
-std::string quotedForMessage(std::string_view text);
 
 class BarRows {
 public:

@@ -2,16 +2,6 @@
 
 namespace btcai {
 
-std::string_view sourceFormatName(SourceFormat format)
-{
-    switch (format) {
-    case SourceFormat::PlainCsv: return "plain-csv";
-    case SourceFormat::BinanceKlines: return "binance-klines";
-    case SourceFormat::BarStore: return "bar-store";
-    }
-    return "unknown";
-}
-
 Json ImportReport::toJson() const
 {
     Json json;

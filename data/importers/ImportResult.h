@@ -6,17 +6,9 @@
 
 #include "base/Json.h"
 #include "data/bars/BarSeries.h"
+#include "data/importers/Layout.h"
 
 namespace btcai {
-
-enum class SourceFormat {
-    PlainCsv,      ///< header timestamp,open,high,low,close,volume
-    BinanceKlines, ///< Binance's public kline files, 12 columns
-    BarStore,      ///< our own HDF5 file
-};
-
-/// "plain-csv", "binance-klines", "bar-store": stable, as printed with --json.
-std::string_view sourceFormatName(SourceFormat format);
 
 struct ImportOptions {
     std::string instrument{};         ///< empty: taken from the file name, "btcusd-5m.csv.gz" gives BTCUSD

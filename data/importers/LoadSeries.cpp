@@ -29,7 +29,7 @@ ImportResult importSeries(const std::filesystem::path& path, const ImportOptions
     switch (sniffed.format) {
     case SourceFormat::BarStore: return importBarStore(path, std::move(sniffed.reason));
     case SourceFormat::BinanceKlines: return importBinanceKlines(path, options);
-    case SourceFormat::PlainCsv: break;
+    default: break;
     }
     return importPlainCsv(path, options);
 }
