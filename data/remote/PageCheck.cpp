@@ -1,22 +1,12 @@
 #include "data/remote/PageCheck.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/Clock.h"
 
 namespace btcai {
 
 namespace {
-
-void checkValues(const Bar& bar)
-{
-    for (const double price : {bar.open, bar.high, bar.low, bar.close})
-        if (!std::isfinite(price) || price <= 0.0)
-            throw RemoteError(RemoteFault::BadCandle, "the candle of {} has a price of {}", bar.timestamp, price);
-    if (!std::isfinite(bar.volume) || bar.volume < 0.0)
-        throw RemoteError(RemoteFault::BadCandle, "the candle of {} has a volume of {}", bar.timestamp, bar.volume);
-}
 
 [[noreturn]] void failAsConflict(std::int64_t time)
 {
@@ -76,7 +66,6 @@ std::vector<Bar> checkPage(const std::vector<Bar>& candles, const PageRequest& p
         } else if (bar.timestamp >= finishedUntil) {
             ++counts.unfinished;
         } else {
-            checkValues(bar);
             bars.push_back(bar);
         }
     }

@@ -18,8 +18,8 @@ struct PageCounts {
 };
 
 /// Turns what an exchange sent for `page`, in whatever order, into bars in increasing time, each on the grid, within [from, to) and finished, which
-/// means that it opens before `finishedUntil`. Throws RemoteError: BadCandle, OffGrid, OutsideRange, ConflictingCandles.
-/// Whether high and low fit the other prices is left to the quality report: exchanges do publish such candles.
+/// means that it opens before `finishedUntil`. Throws RemoteError: OffGrid, OutsideRange, ConflictingCandles.
+/// The values themselves are the parser's part.
 std::vector<Bar> checkPage(const std::vector<Bar>& candles, const PageRequest& page, const ExchangeRules& rules,
                            std::int64_t finishedUntil, PageCounts& counts);
 

@@ -17,13 +17,13 @@ enum class RemoteFault {
     RateLimited,      ///< status 429, or the exchange says that we ask too often
     Banned,           ///< status 418: we were told to stop and did not
     WrongContentType, ///< an answer that does not claim to be JSON, such as a maintenance page
-    BadReply,         ///< an answer that is not the documented JSON
+    BadReply,         ///< an answer that is not the documented JSON, or has values that cannot be
     // Trying again would not help, or would not be safe.
     Tls,                ///< the certificate or the handshake is not trusted
     Redirect,           ///< the server sends us elsewhere
     BodyTooLarge,       ///< an answer beyond the limit
     Refused,            ///< the exchange says that the request is wrong: unknown symbol, bad parameter
-    BadCandle,          ///< a price that is not a positive number, a volume that is negative
+    BadCandle,          ///< of a live feed: a price that is not positive, a volume that is negative
     OffGrid,            ///< a candle that does not open on the interval's grid
     OutsideRange,       ///< a candle that was not asked for
     ConflictingCandles, ///< two candles of one time that differ
