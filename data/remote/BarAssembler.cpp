@@ -8,6 +8,7 @@ namespace btcai {
 namespace {
 
 constexpr double kVolumeUnits = 1e8; ///< the exchanges give amounts with eight decimals
+constexpr std::size_t kRecentTrades = 4096;
 
 } // namespace
 
@@ -16,6 +17,7 @@ void BarAssembler::restart()
     m_forming.reset();
     m_seenSince.reset();
     m_lastTrade = 0;
+    m_recentTrades.clear();
 }
 
 void BarAssembler::seen(double time)
@@ -53,7 +55,10 @@ BarAssembler::Verdict BarAssembler::add(const live::Candle& candle)
         return Verdict::Late;
     seen(candle.time);
     closeBefore(open);
+    if (m_forming && candle.time < m_formingTime)
+        return Verdict::Late;
     m_forming = candle.bar;
+    m_formingTime = candle.time;
     if (candle.closed) {
         finishForming();
         m_over = open + m_interval;
@@ -61,20 +66,38 @@ BarAssembler::Verdict BarAssembler::add(const live::Candle& candle)
     return Verdict::Taken;
 }
 
+void BarAssembler::add(const live::TradeBefore& before)
+{
+    m_lastTrade = before.id;
+    m_recentTrades.insert(before.id);
+}
+
+/// A trade that came out of order cannot be put in its place any more: its bar is not whole.
+BarAssembler::Verdict BarAssembler::addStraggler(const live::Trade& trade, std::int64_t open)
+{
+    if (open < m_over)
+        m_whole.erase(open);
+    else
+        lostTradesUntil(trade.time);
+    return Verdict::Late;
+}
+
 BarAssembler::Verdict BarAssembler::add(const live::Trade& trade)
 {
-    if (m_lastTrade != 0 && trade.id <= m_lastTrade)
+    if (!m_recentTrades.insert(trade.id).second)
         return Verdict::Duplicate;
+    if (m_recentTrades.size() > kRecentTrades)
+        m_recentTrades.erase(m_recentTrades.begin());
+    const std::int64_t open = gridFloor(static_cast<std::int64_t>(std::floor(trade.time)), m_interval);
+    if (trade.id < m_lastTrade)
+        return addStraggler(trade, open);
     const bool isGap = m_rules.consecutiveTradeIds && m_lastTrade != 0 && trade.id != m_lastTrade + 1;
     m_lastTrade = trade.id;
     if (isGap)
         lostTradesUntil(trade.time);
     seen(trade.time);
-    const std::int64_t open = gridFloor(static_cast<std::int64_t>(std::floor(trade.time)), m_interval);
-    if (open < m_over) { // what was closed without it is not whole
-        m_whole.erase(open);
-        return Verdict::Late;
-    }
+    if (open < m_over)
+        return addStraggler(trade, open);
     closeBefore(open);
     if (!m_forming) {
         m_forming = Bar{open, trade.price, trade.price, trade.price, trade.price, 0.0};

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "data/remote/LiveFrames.h"
 
@@ -19,7 +20,7 @@ public:
     enum class Verdict {
         Taken,
         Duplicate, ///< a trade or candle that was there before
-        Late,      ///< for a bar that is over already
+        Late,      ///< out of order: for a bar that is over already, or older than what is known
         Gap,       ///< taken, but trades before it are missing
         OffGrid,
     };
@@ -31,7 +32,7 @@ public:
     Verdict add(const live::Trade& trade);
     /// A heartbeat shows that the feed is alive at a time, and with a trade's number whether one was missed.
     Verdict add(const live::Heartbeat& heartbeat);
-    void add(const live::TradeBefore& before) { m_lastTrade = before.id; }
+    void add(const live::TradeBefore& before);
 
     /// The clock says that bars which open before `time` are over. What the feed gave last for them is final, unless it
     /// marks final candles itself.
@@ -47,6 +48,7 @@ public:
 
 private:
     void finishForming();
+    Verdict addStraggler(const live::Trade& trade, std::int64_t open);
     bool isWhole(std::int64_t open) const { return !m_rules.fromTrades || (m_seenSince && *m_seenSince < static_cast<double>(open)); }
     void seen(double time);
     void lostTradesUntil(double time);
@@ -54,10 +56,12 @@ private:
     FeedRules m_rules;
     std::int64_t m_interval;
     std::optional<Bar> m_forming;
+    double m_formingTime = 0.0;  ///< of the update
     double m_formingUnits = 0.0; ///< volume of the trades so far, in 1e-8 coins: sums of decimals stay exact
     std::map<std::int64_t, Bar> m_whole;
     std::optional<double> m_seenSince; ///< the feed is complete from this time of the exchange on
     std::int64_t m_lastTrade = 0;
+    std::set<std::int64_t> m_recentTrades; ///< numbers of the latest, to tell a repetition from a straggler
     std::int64_t m_over = 0;
 };
 

@@ -163,6 +163,7 @@ void LiveStream::onFrame(const QString& text)
         advance();
     } catch (const RemoteError& error) {
         ++m_counts.badFrames;
+        m_assembler.restart(); // it may have been a trade or a last update
         if (++m_badInARow >= m_options.maxBadFrames)
             reconnectLater(error);
         else
@@ -192,6 +193,8 @@ void LiveStream::handle(const live::Event& event)
     } else if (const auto* trade = std::get_if<live::Trade>(&event)) {
         if (clockAgrees(trade->time))
             onVerdict(m_assembler.add(*trade));
+        else
+            m_assembler.restart(); // a trade is missing
     } else if (const auto* before = std::get_if<live::TradeBefore>(&event)) {
         m_assembler.add(*before);
     }
@@ -209,6 +212,7 @@ void LiveStream::onSubscribed()
         m_next = m_request.lastBar ? gridFloor(*m_request.lastBar, interval) + interval : gridFloor(now, interval);
         m_assembler.closeBefore(m_next);
     }
+    m_lastTickUtc = m_services.clock->utcSeconds();
     setState(LiveState::Live);
 }
 
@@ -256,7 +260,11 @@ void LiveStream::onTick()
             watchSilence();
         }
         if (m_state == LiveState::Live) {
-            // Frames come in order: one that came after a bar's end shows that nothing of the bar is still on its way.
+            // Frames come in order: one that came after a bar's end shows that nothing of the bar is still on its way. That
+            // one is read late does not show it.
+            const double now = m_services.clock->utcSeconds();
+            if (std::abs(now - std::exchange(m_lastTickUtc, now)) > m_options.stallSeconds)
+                m_assembler.restart();
             m_assembler.closeBefore(gridFloor(static_cast<std::int64_t>(m_lastFrameUtc - m_options.graceSeconds), m_request.intervalSeconds));
             advance();
         }

@@ -40,6 +40,7 @@ struct LiveOptions {
     double pingSeconds = 8.0;       ///< without any frame, before we ask for one
     double connectSeconds = 15.0;   ///< until the subscription is acknowledged
     double graceSeconds = 3.0;      ///< after its end, before the clock closes a bar
+    double stallSeconds = 2.0;      ///< between two looks at the clock: we were held up or asleep, and frames have piled up
     double maxClockSkewSeconds = 30.0;
     double firstBackoffSeconds = 1.0;
     double longestBackoffSeconds = 60.0;
@@ -139,6 +140,7 @@ private:
     double m_lastFrame = 0.0;     ///< steady seconds
     double m_lastFrameUtc = 0.0;
     double m_lastPing = 0.0;      ///< steady seconds
+    double m_lastTickUtc = 0.0;
     double m_reconnectAt = 0.0;   ///< steady seconds
     int m_badInARow = 0;
     int m_skewedInARow = 0;

@@ -40,7 +40,7 @@ private:
     /// The server lives in this process: the event loop must run while the program does.
     static Ended finish(QProcess& process)
     {
-        QTest::qWaitFor([&] { return process.state() == QProcess::NotRunning; }, 60'000);
+        static_cast<void>(QTest::qWaitFor([&] { return process.state() == QProcess::NotRunning; }, 60'000));
         Ended ended;
         if (process.state() == QProcess::NotRunning && process.exitStatus() == QProcess::NormalExit)
             ended.code = process.exitCode();

@@ -164,6 +164,8 @@ private slots:
         QVERIFY(assembler.add(live::Trade{4, 400.0, 5.0, 1.0}) == Verdict::Gap);
         assembler.add(live::Trade{5, 610.0, 5.0, 1.0});
         QVERIFY(!assembler.whole().contains(300));
+        QVERIFY(assembler.add(live::Trade{3, 390.0, 5.0, 1.0}) == Verdict::Late); // it comes after all, but out of order
+        QVERIFY(!assembler.whole().contains(300));
         QVERIFY(assembler.add(live::Heartbeat{650.0, 5}) == Verdict::Taken);
         QVERIFY(assembler.add(live::Heartbeat{660.0, 6}) == Verdict::Gap); // shown by a heartbeat
         assembler.add(live::Trade{7, 910.0, 5.0, 1.0});
@@ -193,6 +195,7 @@ private slots:
         BarAssembler assembler(kCandles, kStep);
         assembler.add(live::Candle{{300, 1.0, 2.0, 0.5, 1.5, 3.0}, false, 400.0});
         assembler.add(live::Candle{{300, 1.0, 2.0, 0.5, 1.75, 4.0}, false, 599.0});
+        QVERIFY(assembler.add(live::Candle{{300, 1.0, 2.0, 0.5, 1.5, 3.0}, false, 500.0}) == Verdict::Late);
         QVERIFY(assembler.whole().empty());
         QVERIFY(assembler.add(live::Candle{{900, 1.0, 2.0, 0.5, 1.5, 3.0}, false, 901.0}) == Verdict::Taken);
         QVERIFY(sameBar(assembler.whole().at(300), {300, 1.0, 2.0, 0.5, 1.75, 4.0}));
