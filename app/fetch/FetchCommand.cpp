@@ -1,5 +1,6 @@
 #include "app/fetch/FetchCommand.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <random>
@@ -135,6 +136,7 @@ int run(int argc, char** argv)
     installCrashHandler();
     Options options;
     addOptions(app, options);
+    const bool json = std::any_of(argv, argv + argc, [](const char* argument) { return std::string_view(argument) == "--json"; });
     try {
         app.parse(argc, argv);
         LogOptions log;
@@ -144,13 +146,13 @@ int run(int argc, char** argv)
     } catch (const CLI::Success& success) { // --help and --version
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
-        return report("usage", "", fmt::format("{}. See 'btcai-fetch --help'", error.what()), kUsageError, options.json);
+        return report("usage", "", fmt::format("{}. See 'btcai-fetch --help'", error.what()), kUsageError, json);
     } catch (const RemoteError& error) {
-        return report(std::string(errorKindName(error.kind())), remoteFaultName(error.fault()), error.what(), exitCode(error.kind()), options.json);
+        return report(std::string(errorKindName(error.kind())), remoteFaultName(error.fault()), error.what(), exitCode(error.kind()), json);
     } catch (const Error& error) {
-        return report(std::string(errorKindName(error.kind())), "", error.what(), exitCode(error.kind()), options.json);
+        return report(std::string(errorKindName(error.kind())), "", error.what(), exitCode(error.kind()), json);
     } catch (const std::exception& error) {
-        return report("internal", "", error.what(), exitCode(ErrorKind::Internal), options.json);
+        return report("internal", "", error.what(), exitCode(ErrorKind::Internal), json);
     }
 }
 

@@ -14,9 +14,11 @@ constexpr double kSecondsBetweenLines = 10.0;
 std::string lineOf(const DownloadProgress& progress)
 {
     const auto left = static_cast<long long>(std::llround(progress.remainingSeconds));
-    return fmt::format("{:5.1f} %  {} bars  {} left", 100.0 * static_cast<double>(progress.coveredSeconds) / static_cast<double>(progress.to - progress.from),
-                       progress.bars, left >= 3600 ? fmt::format("{}:{:02}:{:02}", left / 3600, left / 60 % 60, left % 60)
-                                                   : fmt::format("{}:{:02}", left / 60, left % 60));
+    return fmt::format("{:5.1f} %  {} bars  {} left",
+                       100.0 * static_cast<double>(progress.coveredSeconds) / static_cast<double>(progress.to - progress.from),
+                       progress.bars,
+                       left >= 3600 ? fmt::format("{}:{:02}:{:02}", left / 3600, left / 60 % 60, left % 60)
+                                    : fmt::format("{}:{:02}", left / 60, left % 60));
 }
 
 } // namespace

@@ -190,8 +190,8 @@ void ExchangeClient::checkInterval(std::int64_t intervalSeconds) const
         return;
     std::vector<std::string> names;
     std::ranges::transform(m_rules.intervals, std::back_inserter(names), intervalName);
-    throw Error(ErrorKind::BadInput, "{} offers no candles of {}; choose {}", exchangeName(m_config.exchange), intervalName(intervalSeconds),
-                fmt::join(names, ", "));
+    throw Error(ErrorKind::BadInput, "{} offers no candles of {}; choose {}", exchangeName(m_config.exchange),
+                intervalName(intervalSeconds), fmt::join(names, ", "));
 }
 
 QUrl ExchangeClient::pageUrl(const PageRequest& page) const
@@ -238,7 +238,8 @@ std::vector<Bar> ExchangeClient::parsePage(const HttpReply& reply) const
 {
     checkStatus(reply);
     if (reply.contentType.find("json") == std::string::npos)
-        throw RemoteError(RemoteFault::WrongContentType, "the answer is \"{}\" where JSON is documented: {}", reply.contentType, saidBy(reply.body));
+        throw RemoteError(RemoteFault::WrongContentType, "the answer is \"{}\" where JSON is documented: {}", reply.contentType,
+                          saidBy(reply.body));
     try {
         return parseBody(reply.body);
     } catch (const RemoteError&) {

@@ -58,8 +58,8 @@ BarSeries readStore(const DownloadRequest& request)
         return BarSeries(request.instrument, request.intervalSeconds);
     BarSeries series = BarStore::read(request.store);
     if (series.instrument() != request.instrument || series.intervalSeconds() != request.intervalSeconds)
-        throw Error(ErrorKind::BadInput, "{}: holds {} in bars of {} s, not {} in bars of {} s; choose another file", request.store.string(),
-                    series.instrument(), series.intervalSeconds(), request.instrument, request.intervalSeconds);
+        throw Error(ErrorKind::BadInput, "{}: holds {} in bars of {} s, not {} in bars of {} s; choose another file",
+                    request.store.string(), series.instrument(), series.intervalSeconds(), request.instrument, request.intervalSeconds);
     return series;
 }
 

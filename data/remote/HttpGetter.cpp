@@ -53,7 +53,8 @@ RemoteFault faultOf(const QNetworkReply& reply)
 /// Whether Qt calls an answer an error because of its status alone (Qt has 400 and 418 as an invalid operation).
 bool isStatusError(QNetworkReply::NetworkError error)
 {
-    return error > QNetworkReply::UnknownProxyError && error != QNetworkReply::ProtocolUnknownError && error != QNetworkReply::ProtocolFailure;
+    return error > QNetworkReply::UnknownProxyError && error != QNetworkReply::ProtocolUnknownError &&
+           error != QNetworkReply::ProtocolFailure;
 }
 
 } // namespace

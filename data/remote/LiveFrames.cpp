@@ -123,7 +123,9 @@ Bar candleBar(std::int64_t time, const Json& json, const std::array<const char*,
 live::Refusal refusal(const Json& json, const char* key)
 {
     const auto found = json.find(key);
-    std::string text = found == json.end() ? "no reason given" : found->is_string() ? found->get<std::string>() : found->dump(-1, ' ', true);
+    std::string text = found == json.end()  ? "no reason given"
+                       : found->is_string() ? found->get<std::string>()
+                                            : found->dump(-1, ' ', true);
     text.resize(std::min<std::size_t>(text.size(), 200));
     return {std::move(text)};
 }
@@ -159,10 +161,12 @@ std::string LiveFrames::subscribeMessage() const
 {
     switch (m_exchange) {
     case Exchange::Binance:
-        return Json{{"method", "SUBSCRIBE"}, {"params", {fmt::format("{}@kline_{}", lower(m_symbol), intervalName(m_interval))}}, {"id", 1}}.dump();
+        return Json{{"method", "SUBSCRIBE"}, {"params", {fmt::format("{}@kline_{}", lower(m_symbol), intervalName(m_interval))}}, {"id", 1}}
+            .dump();
     case Exchange::Kraken:
-        return Json{{"method", "subscribe"},
-                    {"params", {{"channel", "ohlc"}, {"symbol", Json::array({m_symbol})}, {"interval", m_interval / 60}, {"snapshot", false}}}}
+        return Json{
+            {"method", "subscribe"},
+            {"params", {{"channel", "ohlc"}, {"symbol", Json::array({m_symbol})}, {"interval", m_interval / 60}, {"snapshot", false}}}}
             .dump();
     case Exchange::Coinbase:
         return Json{{"type", "subscribe"}, {"product_ids", Json::array({m_symbol})}, {"channels", {"matches", "heartbeat"}}}.dump();
@@ -216,7 +220,8 @@ std::vector<Event> LiveFrames::parseBinance(const Json& json) const
     const std::int64_t open = wholeAt(kline, "t");
     if (open % 1000 != 0)
         throw RemoteError(RemoteFault::OffGrid, "the candle of {} ms does not open on a second", open);
-    return {live::Candle{candleBar(open / 1000, kline, {"o", "h", "l", "c", "v"}), closed.get<bool>(), static_cast<double>(wholeAt(json, "E")) / 1000.0}};
+    return {live::Candle{candleBar(open / 1000, kline, {"o", "h", "l", "c", "v"}), closed.get<bool>(),
+                         static_cast<double>(wholeAt(json, "E")) / 1000.0}};
 }
 
 std::vector<Event> LiveFrames::parseKraken(const Json& json) const

@@ -240,7 +240,8 @@ void LiveStream::onVerdict(BarAssembler::Verdict verdict)
     case BarAssembler::Verdict::Duplicate: ++m_counts.duplicates; return;
     case BarAssembler::Verdict::Late: ++m_counts.late; return;
     case BarAssembler::Verdict::OffGrid:
-        throw RemoteError(RemoteFault::OffGrid, "the feed gives a candle that does not open on the grid of {} s", m_request.intervalSeconds);
+        throw RemoteError(RemoteFault::OffGrid, "the feed gives a candle that does not open on the grid of {} s",
+                          m_request.intervalSeconds);
     case BarAssembler::Verdict::Gap: ++m_counts.tradeGaps; break;
     case BarAssembler::Verdict::Taken: break;
     }
@@ -265,7 +266,8 @@ void LiveStream::onTick()
             const double now = m_services.clock->utcSeconds();
             if (std::abs(now - std::exchange(m_lastTickUtc, now)) > m_options.stallSeconds)
                 m_assembler.restart();
-            m_assembler.closeBefore(gridFloor(static_cast<std::int64_t>(m_lastFrameUtc - m_options.graceSeconds), m_request.intervalSeconds));
+            m_assembler.closeBefore(
+                gridFloor(static_cast<std::int64_t>(m_lastFrameUtc - m_options.graceSeconds), m_request.intervalSeconds));
             advance();
         }
     } catch (const std::exception& error) {
@@ -367,12 +369,14 @@ void LiveStream::onFilled()
             emit barsMissing(from, to);
     };
     for (const Bar& bar : bars) {
-        if (m_state == LiveState::Stopped) // by a slot of ours
+        if (m_state == LiveState::Stopped) // by whoever got the bar before
             return;
         tellMissing(m_next, bar.timestamp);
         ++m_counts.filledBars;
         emitBar(bar);
     }
+    if (m_state == LiveState::Stopped)
+        return;
     tellMissing(m_next, m_fillTo);
     m_next = m_fillTo;
     advance();

@@ -10,7 +10,8 @@ namespace {
 
 [[noreturn]] void failAsConflict(std::int64_t time)
 {
-    throw RemoteError(RemoteFault::ConflictingCandles, "the exchange gives two candles of {} that differ; try again later", formatUtc(time));
+    throw RemoteError(RemoteFault::ConflictingCandles, "the exchange gives two candles of {} that differ; try again later",
+                      formatUtc(time));
 }
 
 /// Drops all but the first of equal neighbours.
@@ -51,7 +52,8 @@ PageCounts& PageCounts::operator+=(const PageCounts& other)
 
 bool sameBar(const Bar& a, const Bar& b)
 {
-    return a.timestamp == b.timestamp && a.open == b.open && a.high == b.high && a.low == b.low && a.close == b.close && a.volume == b.volume;
+    return a.timestamp == b.timestamp && a.open == b.open && a.high == b.high && a.low == b.low && a.close == b.close &&
+           a.volume == b.volume;
 }
 
 std::vector<Bar> checkPage(const std::vector<Bar>& candles, const PageRequest& page, const ExchangeRules& rules,
@@ -60,7 +62,8 @@ std::vector<Bar> checkPage(const std::vector<Bar>& candles, const PageRequest& p
     std::vector<Bar> bars;
     for (const Bar& bar : candles) {
         if (bar.timestamp % page.intervalSeconds != 0)
-            throw RemoteError(RemoteFault::OffGrid, "the candle of {} does not open on the grid of {} s", bar.timestamp, page.intervalSeconds);
+            throw RemoteError(RemoteFault::OffGrid, "the candle of {} does not open on the grid of {} s", bar.timestamp,
+                              page.intervalSeconds);
         if (!belongs(bar, page, rules)) {
             ++counts.outside;
         } else if (bar.timestamp >= finishedUntil) {
@@ -88,7 +91,8 @@ PageRequest missingStretch(const std::vector<Bar>& bars, const PageRequest& page
     PageRequest stretch = page;
     for (auto bar = bars.begin(); bar != bars.end() && bar->timestamp == stretch.from; ++bar)
         stretch.from += page.intervalSeconds;
-    for (auto bar = bars.rbegin(); bar != bars.rend() && stretch.to > stretch.from && bar->timestamp == stretch.to - page.intervalSeconds; ++bar)
+    for (auto bar = bars.rbegin(); bar != bars.rend() && stretch.to > stretch.from && bar->timestamp == stretch.to - page.intervalSeconds;
+         ++bar)
         stretch.to -= page.intervalSeconds;
     return stretch;
 }

@@ -17,9 +17,9 @@ struct PageCounts {
     PageCounts& operator+=(const PageCounts& other);
 };
 
-/// Turns what an exchange sent for `page`, in whatever order, into bars in increasing time, each on the grid, within [from, to) and finished, which
-/// means that it opens before `finishedUntil`. Throws RemoteError: OffGrid, OutsideRange, ConflictingCandles.
-/// The values themselves are the parser's part.
+/// Turns what an exchange sent for `page`, in whatever order, into bars in increasing time, each on the grid, within [from, to) and
+/// finished, which means that it opens before `finishedUntil`. Throws RemoteError: OffGrid, OutsideRange, ConflictingCandles. The values
+/// themselves are the parser's part.
 std::vector<Bar> checkPage(const std::vector<Bar>& candles, const PageRequest& page, const ExchangeRules& rules,
                            std::int64_t finishedUntil, PageCounts& counts);
 

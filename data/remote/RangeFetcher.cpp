@@ -17,7 +17,8 @@ void checkRange(const PageRequest& range)
     if (range.symbol.empty())
         throw Error(ErrorKind::BadInput, "the symbol is empty; name one as the exchange spells it");
     if (range.from < 0 || range.from >= range.to || range.from % range.intervalSeconds != 0 || range.to % range.intervalSeconds != 0)
-        throw Error(ErrorKind::BadInput, "the range {} to {} is empty or off the grid of {} s", range.from, range.to, range.intervalSeconds);
+        throw Error(ErrorKind::BadInput, "the range {} to {} is empty or off the grid of {} s", range.from, range.to,
+                    range.intervalSeconds);
 }
 
 } // namespace
@@ -41,8 +42,10 @@ void RangeFetcher::start(std::vector<PageRequest> ranges, Handlers handlers)
         checkRange(range);
         range.to = std::min(range.to, finishedUntil(range.intervalSeconds));
         const auto now = static_cast<std::int64_t>(m_services.clock->utcSeconds());
-        if (const std::int64_t oldest = gridFloor(now, range.intervalSeconds) - (kept - 1) * range.intervalSeconds; kept > 0 && range.from < oldest)
-            throw RemoteError(RemoteFault::TooFarBack, "{} keeps only the last {} candles, from {} on, and {} was asked; take a later start",
+        if (const std::int64_t oldest = gridFloor(now, range.intervalSeconds) - (kept - 1) * range.intervalSeconds;
+            kept > 0 && range.from < oldest)
+            throw RemoteError(RemoteFault::TooFarBack,
+                              "{} keeps only the last {} candles, from {} on, and {} was asked; take a later start",
                               exchangeName(m_client.config().exchange), kept, formatUtc(oldest), formatUtc(range.from));
     }
     std::erase_if(ranges, [](const PageRequest& range) { return range.from >= range.to; });

@@ -143,8 +143,8 @@ private:
         tamper(bars);
         std::vector<std::string> rows;
         for (const Bar& b : bars)
-            rows.push_back(fmt::format(R"([{},"{:.8f}","{:.8f}","{:.8f}","{:.8f}","{:.8f}",{},"0.00000000",100,"0.0","0.0","0"])", b.timestamp * 1000,
-                                       b.open, b.high, b.low, b.close, b.volume, (b.timestamp + kInterval) * 1000 - 1));
+            rows.push_back(fmt::format(R"([{},"{:.8f}","{:.8f}","{:.8f}","{:.8f}","{:.8f}",{},"0.00000000",100,"0.0","0.0","0"])",
+                                       b.timestamp * 1000, b.open, b.high, b.low, b.close, b.volume, (b.timestamp + kInterval) * 1000 - 1));
         HttpAnswer answer = bodyOf(joined(rows));
         answer.headers.append("X-MBX-USED-WEIGHT-1M: 2");
         return answer;
@@ -157,7 +157,8 @@ private:
         const std::int64_t from = parseUtc(request.value("start").toStdString());
         const std::int64_t to = parseUtc(request.value("end").toStdString());
         if (request.number("granularity") != kInterval || (to - from) / kInterval + 1 > 300)
-            return bodyOf(R"({"message":"granularity too small for the requested time range. Count of aggregations requested exceeds 300"})", 400);
+            return bodyOf(
+                R"({"message":"granularity too small for the requested time range. Count of aggregations requested exceeds 300"})", 400);
         std::vector<Bar> bars = candles(from - 2 * kInterval, to + 1); // "some of those candles may precede your declared start"
         tamper(bars);
         std::ranges::reverse(bars); // newest first
@@ -181,8 +182,10 @@ private:
         tamper(bars);
         std::vector<std::string> rows;
         for (const Bar& b : bars)
-            rows.push_back(fmt::format(R"([{},"{:.8f}","{:.8f}","{:.8f}","{:.8f}","0.0","{:.8f}",7])", b.timestamp, b.open, b.high, b.low, b.close, b.volume));
-        return bodyOf(fmt::format(R"({{"error":[],"result":{{"XXBTZUSD":{},"last":{}}}}})", joined(rows), bars.empty() ? 0 : bars.back().timestamp));
+            rows.push_back(fmt::format(R"([{},"{:.8f}","{:.8f}","{:.8f}","{:.8f}","0.0","{:.8f}",7])", b.timestamp, b.open, b.high, b.low,
+                                       b.close, b.volume));
+        return bodyOf(
+            fmt::format(R"({{"error":[],"result":{{"XXBTZUSD":{},"last":{}}}}})", joined(rows), bars.empty() ? 0 : bars.back().timestamp));
     }
 
     HttpAnswer bitstamp(const HttpRequest& request)
@@ -191,7 +194,8 @@ private:
             return bodyOf(R"({"status":"error","reason":"Unknown pair","code":"404.001"})", 404);
         const qint64 limit = request.number("limit");
         if (request.number("step") != kInterval || limit < 1 || limit > 1000)
-            return bodyOf(R"({"code":"400.007","errors":[{"field":"limit","message":"Ensure this value is less than or equal to 1000."}]})", 400);
+            return bodyOf(R"({"code":"400.007","errors":[{"field":"limit","message":"Ensure this value is less than or equal to 1000."}]})",
+                          400);
         // "If both start and end timestamps are posted, end timestamp will be used": the last `limit` candles up to end.
         std::vector<Bar> bars = candles(0, request.number("end") + 1);
         if (bars.size() > static_cast<std::size_t>(limit))
@@ -199,9 +203,9 @@ private:
         tamper(bars);
         std::vector<std::string> rows;
         for (const Bar& b : bars)
-            rows.push_back(fmt::format(
-                R"({{"timestamp":"{}","open":"{:.8f}","high":"{:.8f}","low":"{:.8f}","close":"{:.8f}","volume":"{:.8f}"}})", b.timestamp, b.open,
-                b.high, b.low, b.close, b.volume));
+            rows.push_back(
+                fmt::format(R"({{"timestamp":"{}","open":"{:.8f}","high":"{:.8f}","low":"{:.8f}","close":"{:.8f}","volume":"{:.8f}"}})",
+                            b.timestamp, b.open, b.high, b.low, b.close, b.volume));
         return bodyOf(fmt::format(R"({{"data":{{"pair":"BTC/USD","ohlc":{}}}}})", joined(rows)));
     }
 

@@ -35,7 +35,8 @@ public:
         switch (m_exchange) {
         case Exchange::Binance: return R"({"method":"SUBSCRIBE","params":["btcusdt@kline_5m"],"id":1})";
         case Exchange::Coinbase: return R"({"type":"subscribe","product_ids":["BTC-USD"],"channels":["matches","heartbeat"]})";
-        case Exchange::Kraken: return R"({"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USD"],"interval":5,"snapshot":false}})";
+        case Exchange::Kraken:
+            return R"({"method":"subscribe","params":{"channel":"ohlc","symbol":["BTC/USD"],"interval":5,"snapshot":false}})";
         case Exchange::Bitstamp: return R"({"event":"bts:subscribe","data":{"channel":"live_trades_btcusd"}})";
         }
         return {};
@@ -72,7 +73,8 @@ public:
         switch (m_exchange) {
         case Exchange::Binance: return R"({"e":"somethingNew","E":1})";
         case Exchange::Coinbase:
-            return fmt::format(R"({{"type":"heartbeat","sequence":90,"last_trade_id":{},"product_id":"BTC-USD","time":"{}"}})", m_trade, stamp(time));
+            return fmt::format(R"({{"type":"heartbeat","sequence":90,"last_trade_id":{},"product_id":"BTC-USD","time":"{}"}})", m_trade,
+                               stamp(time));
         case Exchange::Kraken: return R"({"channel":"heartbeat"})";
         case Exchange::Bitstamp: return R"({"event":"bts:heartbeat","channel":"","data":{"status":"success"}})";
         }
@@ -95,7 +97,8 @@ public:
         Bar second = bar;
         second.close = bar.high;
         second.volume = bar.volume / 2.0;
-        return {candle(at(2.0), first, false), candle(at(150.0), second, false), candle(at(m_exchange == Exchange::Binance ? 300.01 : 299.0), bar, true)};
+        return {candle(at(2.0), first, false), candle(at(150.0), second, false),
+                candle(at(m_exchange == Exchange::Binance ? 300.01 : 299.0), bar, true)};
     }
 
     TimedFrame trade(double time, double price, long long units)
@@ -103,26 +106,32 @@ public:
         ++m_trade;
         const std::string amount = fmt::format("{}.{:08}", units / 100000000, units % 100000000);
         if (m_exchange == Exchange::Coinbase)
-            return {time, fmt::format(R"({{"type":"match","trade_id":{},"sequence":{},"maker_order_id":"a","taker_order_id":"b","time":"{}",)"
-                                      R"("product_id":"BTC-USD","size":"{}","price":"{:.8f}","side":"sell"}})",
-                                      m_trade, m_trade * 5, stamp(time), amount, price)};
-        return {time, fmt::format(R"({{"data":{{"id":{},"timestamp":"{}","amount":{},"amount_str":"{}","price":{:.8f},"price_str":"{:.8f}","type":0,)"
-                                  R"("microtimestamp":"{}","buy_order_id":1,"sell_order_id":2}},"channel":"live_trades_btcusd","event":"trade"}})",
-                                  m_trade * 3, static_cast<std::int64_t>(time), amount, amount, price, price, std::llround(time * 1e6))};
+            return {time,
+                    fmt::format(R"({{"type":"match","trade_id":{},"sequence":{},"maker_order_id":"a","taker_order_id":"b","time":"{}",)"
+                                R"("product_id":"BTC-USD","size":"{}","price":"{:.8f}","side":"sell"}})",
+                                m_trade, m_trade * 5, stamp(time), amount, price)};
+        return {
+            time,
+            fmt::format(R"({{"data":{{"id":{},"timestamp":"{}","amount":{},"amount_str":"{}","price":{:.8f},"price_str":"{:.8f}","type":0,)"
+                        R"("microtimestamp":"{}","buy_order_id":1,"sell_order_id":2}},"channel":"live_trades_btcusd","event":"trade"}})",
+                        m_trade * 3, static_cast<std::int64_t>(time), amount, amount, price, price, std::llround(time * 1e6))};
     }
 
     TimedFrame candle(double time, const Bar& b, bool closed) const
     {
         if (m_exchange == Exchange::Binance)
-            return {time, fmt::format(R"({{"e":"kline","E":{},"s":"BTCUSDT","k":{{"t":{},"T":{},"s":"BTCUSDT","i":"5m","f":100,"L":200,"o":"{:.8f}",)"
-                                      R"("c":"{:.8f}","h":"{:.8f}","l":"{:.8f}","v":"{:.8f}","n":100,"x":{},"q":"1.0","V":"5","Q":"0.5","B":"1"}}}})",
-                                      std::llround(time * 1000.0), b.timestamp * 1000, (b.timestamp + 300) * 1000 - 1, b.open, b.close, b.high, b.low,
-                                      b.volume, closed)};
-        return {time, fmt::format(R"({{"channel":"ohlc","type":"update","timestamp":"{}","data":[{{"symbol":"BTC/USD","open":{:.8f},"high":{:.8f},)"
-                                  R"("low":{:.8f},"close":{:.8f},"trades":12,"volume":{:.8f},"vwap":{:.8f},"interval_begin":"{}","interval":5,)"
-                                  R"("timestamp":"{}"}}]}})",
-                                  stamp(time), b.open, b.high, b.low, b.close, b.volume, b.close, stamp(static_cast<double>(b.timestamp)),
-                                  stamp(static_cast<double>(b.timestamp + 300)))};
+            return {
+                time,
+                fmt::format(R"({{"e":"kline","E":{},"s":"BTCUSDT","k":{{"t":{},"T":{},"s":"BTCUSDT","i":"5m","f":100,"L":200,"o":"{:.8f}",)"
+                            R"("c":"{:.8f}","h":"{:.8f}","l":"{:.8f}","v":"{:.8f}","n":100,"x":{},"q":"1.0","V":"5","Q":"0.5","B":"1"}}}})",
+                            std::llround(time * 1000.0), b.timestamp * 1000, (b.timestamp + 300) * 1000 - 1, b.open, b.close, b.high, b.low,
+                            b.volume, closed)};
+        return {time, fmt::format(
+                          R"({{"channel":"ohlc","type":"update","timestamp":"{}","data":[{{"symbol":"BTC/USD","open":{:.8f},"high":{:.8f},)"
+                          R"("low":{:.8f},"close":{:.8f},"trades":12,"volume":{:.8f},"vwap":{:.8f},"interval_begin":"{}","interval":5,)"
+                          R"("timestamp":"{}"}}]}})",
+                          stamp(time), b.open, b.high, b.low, b.close, b.volume, b.close, stamp(static_cast<double>(b.timestamp)),
+                          stamp(static_cast<double>(b.timestamp + 300)))};
     }
 
     /// ISO 8601 with six decimals.
@@ -145,8 +154,9 @@ private:
 /// A text with some of its bytes flipped, cut, doubled, or replaced by what parsers stumble over.
 inline std::string mutated(std::string text, Rng& rng)
 {
-    static const std::vector<std::string> spices = {"null", "-1",  "1e999", "\"\"", "{}",   "[]",    "\xff\xfe", "\\u0000", "999999999999999999999",
-                                                    "true", "0.1", "-0",    ":",    "\"x\"", "[[[[[", "NaN",      "1e-320",  "9223372036854775808"};
+    static const std::vector<std::string> spices = {
+        "null", "-1",  "1e999", "\"\"", "{}",    "[]",    "\xff\xfe", "\\u0000", "999999999999999999999",
+        "true", "0.1", "-0",    ":",    "\"x\"", "[[[[[", "NaN",      "1e-320",  "9223372036854775808"};
     const std::uint64_t count = 1 + rng.below(4);
     for (std::uint64_t i = 0; i < count && !text.empty(); ++i) {
         const std::size_t at = rng.below(text.size());

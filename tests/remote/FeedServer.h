@@ -24,7 +24,8 @@ public:
         connect(&m_server, &QWebSocketServer::newConnection, this, [this] {
             while (QWebSocket* const socket = m_server.nextPendingConnection()) {
                 socket->setParent(this);
-                connect(socket, &QWebSocket::textMessageReceived, this, [this, socket](const QString& text) { onText(socket, text.toStdString()); });
+                connect(socket, &QWebSocket::textMessageReceived, this,
+                        [this, socket](const QString& text) { onText(socket, text.toStdString()); });
                 connect(socket, &QWebSocket::disconnected, this, [this, socket] {
                     if (m_socket == socket)
                         m_socket = nullptr;

@@ -96,9 +96,15 @@ struct Bench {
 
     DownloadRequest request(std::int64_t from, std::int64_t to) const
     {
-        return {.symbol = ExchangeServer::symbolOf(exchange), .instrument = "BTCUSD", .intervalSeconds = kStep, .from = from, .to = to, .store = store()};
+        return {.symbol = ExchangeServer::symbolOf(exchange),
+                .instrument = "BTCUSD",
+                .intervalSeconds = kStep,
+                .from = from,
+                .to = to,
+                .store = store()};
     }
-    DownloadReport download(std::int64_t from, std::int64_t to, const StopToken& stop = {}, const HistoryDownloader::Progress& progress = {})
+    DownloadReport download(std::int64_t from, std::int64_t to, const StopToken& stop = {},
+                            const HistoryDownloader::Progress& progress = {})
     {
         return HistoryDownloader(config, options, {clock, delays}).run(request(from, to), stop, progress);
     }

@@ -11,7 +11,10 @@ ExchangeClient clientOf(Exchange exchange) { return ExchangeClient(defaultExchan
 
 QString urlOf(Exchange exchange, const PageRequest& page) { return clientOf(exchange).pageUrl(page).toString(QUrl::FullyEncoded); }
 
-HttpReply replyOf(const char* body, int status = 200) { return {.status = status, .contentType = "application/json;charset=UTF-8", .body = body}; }
+HttpReply replyOf(const char* body, int status = 200)
+{
+    return {.status = status, .contentType = "application/json;charset=UTF-8", .body = body};
+}
 
 std::optional<RemoteFault> faultOf(Exchange exchange, const HttpReply& reply)
 {
@@ -29,8 +32,10 @@ private slots:
     void requestsAreTheDocumentedOnes()
     {
         const std::int64_t from = 1499040000; // 2017-07-03T00:00:00Z
-        QCOMPARE(urlOf(Exchange::Binance, {"BNBBTC", 300, from, from + 900}),
-                 QStringLiteral("https://api.binance.com/api/v3/klines?symbol=BNBBTC&interval=5m&startTime=1499040000000&endTime=1499040600000&limit=3"));
+        QCOMPARE(
+            urlOf(Exchange::Binance, {"BNBBTC", 300, from, from + 900}),
+            QStringLiteral(
+                "https://api.binance.com/api/v3/klines?symbol=BNBBTC&interval=5m&startTime=1499040000000&endTime=1499040600000&limit=3"));
         QCOMPARE(urlOf(Exchange::Coinbase, {"BTC-USD", 3600, from, from + 7200}),
                  QStringLiteral("https://api.exchange.coinbase.com/products/BTC-USD/"
                                 "candles?granularity=3600&start=2017-07-03T00:00:00Z&end=2017-07-03T01:00:00Z"));
@@ -64,7 +69,8 @@ private slots:
         QVERIFY(sameBar(binance, {1499040000, 0.0163479, 0.8, 0.015758, 0.015771, 148976.11427815}));
         const Bar coinbase = sole(Exchange::Coinbase, "[[1415398768, 0.32, 4.2, 0.35, 4.1, 12.3]]"); // time, low, high, open, close, volume
         QVERIFY(sameBar(coinbase, {1415398768, 0.35, 4.2, 0.32, 4.1, 12.3}));
-        const Bar kraken = sole(Exchange::Kraken, R"({"error":[],"result":{"XXBTZUSD":[[1688671200,"30306.1","30306.2","30305.7","30305.7","30306.1",
+        const Bar kraken =
+            sole(Exchange::Kraken, R"({"error":[],"result":{"XXBTZUSD":[[1688671200,"30306.1","30306.2","30305.7","30305.7","30306.1",
                                                      "3.39243896",23]],"last":1688672160}})");
         QVERIFY(sameBar(kraken, {1688671200, 30306.1, 30306.2, 30305.7, 30305.7, 3.39243896}));
         const Bar bitstamp = sole(Exchange::Bitstamp, R"({"data":{"ohlc":[{"close":"26884","high":"26889","low":"26868","open":"26871",
@@ -90,9 +96,9 @@ private slots:
         QVERIFY(faultOf(Exchange::Coinbase, replyOf(R"({"message":"Public rate limit exceeded"})", 429)) == RateLimited);
         QVERIFY(faultOf(Exchange::Kraken, replyOf(R"({"error":["EQuery:Unknown asset pair"]})")) == Refused);
         QVERIFY(faultOf(Exchange::Kraken, replyOf(R"({"error":["EAPI:Rate limit exceeded"]})")) == RateLimited);
-        QVERIFY(faultOf(Exchange::Bitstamp, replyOf(R"({"response_code":"400.002","response_explanation":"Request rejected due to exceeded rate limit."})",
-                                                    400))
-                == RateLimited);
+        QVERIFY(faultOf(Exchange::Bitstamp,
+                        replyOf(R"({"response_code":"400.002","response_explanation":"Request rejected due to exceeded rate limit."})",
+                                400)) == RateLimited);
         QVERIFY(faultOf(Exchange::Bitstamp, replyOf(R"({"status":"error","reason":"Unknown pair"})", 404)) == Refused);
         QVERIFY(faultOf(Exchange::Bitstamp, replyOf("<html>", 502)) == ServerError);
         QVERIFY(faultOf(Exchange::Bitstamp, replyOf("", 302)) == Redirect);

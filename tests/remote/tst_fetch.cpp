@@ -30,11 +30,18 @@ class TestFetch : public QObject {
 private:
     QStringList arguments(Bench& bench, const QStringList& more = {}) const
     {
-        return QStringList{"--exchange", "coinbase", "--symbol", "BTC-USD", "--instrument", "BTCUSD", "--interval", "5m", "--from", "2018-05-03", "--to",
-                           "2018-05-20", "--out", QString::fromStdString(bench.store().string()), "--host",
-                           QString::fromStdString(bench.server.server.url()), "--ca", QString::fromStdString(bench.config.caFile), "--first-wait", "0.01",
-                           "--tries", "3"}
-               + more;
+        return QStringList{"--exchange",   "coinbase",
+                           "--symbol",     "BTC-USD",
+                           "--instrument", "BTCUSD",
+                           "--interval",   "5m",
+                           "--from",       "2018-05-03",
+                           "--to",         "2018-05-20",
+                           "--out",        QString::fromStdString(bench.store().string()),
+                           "--host",       QString::fromStdString(bench.server.server.url()),
+                           "--ca",         QString::fromStdString(bench.config.caFile),
+                           "--first-wait", "0.01",
+                           "--tries",      "3"} +
+               more;
     }
 
     /// The server lives in this process: the event loop must run while the program does.
@@ -139,7 +146,9 @@ private slots:
         QCOMPARE(unknown.code, exitCode(ErrorKind::BadInput));
         QVERIFY(unknown.err.contains("mtgox") && unknown.err.contains("kraken"));
 
-        QCOMPARE(run({"--exchange", "binance"}).code, 1);
+        const Ended usage = run({"--exchange", "binance", "--json"});
+        QCOMPARE(usage.code, 1);
+        QCOMPARE(errorOf(usage)["kind"].get<std::string>(), std::string("usage"));
         QCOMPARE(run({"--help"}).code, 0);
         QVERIFY(run({"--version"}).out.startsWith("btcai-fetch "));
         QVERIFY(filesOf(bench.data()).empty());

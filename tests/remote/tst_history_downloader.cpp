@@ -214,7 +214,9 @@ private slots:
     void aWaitThatIsTooLongEndsTheDownload()
     {
         Bench bench(Exchange::Binance);
-        bench.server.tamperAnswer = [](int, HttpAnswer& answer) { answer = {.status = 418, .headers = {"Retry-After: 86400"}, .body = "{}"}; };
+        bench.server.tamperAnswer = [](int, HttpAnswer& answer) {
+            answer = {.status = 418, .headers = {"Retry-After: 86400"}, .body = "{}"};
+        };
         const auto failure = bench.failure(kFrom, kTo);
         QVERIFY(failure && failure->fault == RemoteFault::Banned && failure->says("86400"));
         QCOMPARE(bench.requests(), std::size_t{1});
@@ -348,7 +350,9 @@ private slots:
         Bench bench(exchange);
         DownloadRequest request = bench.request(kFrom, kTo);
         request.symbol = "NOSUCH";
-        const auto failure = remoteFailureOf([&] { HistoryDownloader(bench.config, bench.options, {bench.clock, bench.delays}).run(request); });
+        const auto failure = remoteFailureOf([&] {
+            HistoryDownloader(bench.config, bench.options, {bench.clock, bench.delays}).run(request);
+        });
         QVERIFY(failure);
         QVERIFY2(failure->fault == RemoteFault::Refused && failure->kind == ErrorKind::BadInput, failure->message.c_str());
         const char* said[] = {"Invalid symbol.", "NotFound", "EQuery:Unknown asset pair", "Unknown pair"};
@@ -395,7 +399,9 @@ private slots:
         Bench bench(Exchange::Coinbase);
         DownloadRequest request = bench.request(kFrom, kTo);
         const auto fails = [&](std::string_view part) {
-            const auto failure = remoteFailureOf([&] { HistoryDownloader(bench.config, bench.options, {bench.clock, bench.delays}).run(request); });
+            const auto failure = remoteFailureOf([&] {
+                HistoryDownloader(bench.config, bench.options, {bench.clock, bench.delays}).run(request);
+            });
             return failure && failure->kind == ErrorKind::BadInput && failure->says(part);
         };
         request.intervalSeconds = 1800;
@@ -456,7 +462,8 @@ private slots:
         Bench bench(exchange);
         bench.server.tamperCandles = [](int number, std::vector<Bar>& bars) {
             if (number == 1)
-                std::erase_if(bars, [](const Bar& bar) { return bar.timestamp >= kFrom + 10 * kStep && bar.timestamp < kFrom + 15 * kStep; });
+                std::erase_if(bars,
+                              [](const Bar& bar) { return bar.timestamp >= kFrom + 10 * kStep && bar.timestamp < kFrom + 15 * kStep; });
         };
         const DownloadReport report = bench.download(kFrom, kFrom + 60 * kStep);
         QCOMPARE(bench.requests(), std::size_t{2});
@@ -709,7 +716,9 @@ private slots:
         DownloadRequest request = bench.request(kFrom, kTo);
         request.symbol = "ETH-USD";
         const auto before = filesOf(bench.data());
-        const auto failure = remoteFailureOf([&] { HistoryDownloader(bench.config, bench.options, {bench.clock, bench.delays}).run(request); });
+        const auto failure = remoteFailureOf([&] {
+            HistoryDownloader(bench.config, bench.options, {bench.clock, bench.delays}).run(request);
+        });
         QVERIFY(failure && failure->kind == ErrorKind::BadInput && failure->says("btc.h5.download"));
         QVERIFY(filesOf(bench.data()) == before);
     }

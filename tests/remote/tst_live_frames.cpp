@@ -33,11 +33,14 @@ private slots:
     // The examples of each documentation, with our symbol and interval.
     void documentedFrames()
     {
-        const auto kline = sole<live::Candle>(Exchange::Binance, R"({"e":"kline","E":1672515782136,"s":"BTCUSDT","k":{"t":1672515600000,"T":1672515899999,
+        const auto kline =
+            sole<live::Candle>(Exchange::Binance, R"({"e":"kline","E":1672515782136,"s":"BTCUSDT","k":{"t":1672515600000,"T":1672515899999,
             "s":"BTCUSDT","i":"5m","f":100,"L":200,"o":"0.0010","c":"0.0020","h":"0.0025","l":"0.0015","v":"1000","n":100,"x":false,"q":"1.0000","V":"500",
             "Q":"0.500","B":"123456"}})");
-        QVERIFY(kline && sameBar(kline->bar, {1672515600, 0.001, 0.0025, 0.0015, 0.002, 1000.0}) && !kline->closed && kline->time == 1672515782.136);
-        const auto ohlc = sole<live::Candle>(Exchange::Kraken, R"({"channel":"ohlc","type":"update","timestamp":"2023-10-04T16:26:30.524394914Z","data":[
+        QVERIFY(kline && sameBar(kline->bar, {1672515600, 0.001, 0.0025, 0.0015, 0.002, 1000.0}) && !kline->closed &&
+                kline->time == 1672515782.136);
+        const auto ohlc =
+            sole<live::Candle>(Exchange::Kraken, R"({"channel":"ohlc","type":"update","timestamp":"2023-10-04T16:26:30.524394914Z","data":[
             {"symbol":"BTC/USD","open":0.5624,"high":0.5628,"low":0.5622,"close":0.5627,"trades":12,"volume":30927.68066226,"vwap":0.5626,
             "interval_begin":"2023-10-04T16:25:00.000000000Z","interval":5,"timestamp":"2023-10-04T16:30:00.000000Z"}]})");
         QVERIFY(ohlc && sameBar(ohlc->bar, {1696436700, 0.5624, 0.5628, 0.5622, 0.5627, 30927.68066226}));
@@ -45,8 +48,10 @@ private slots:
         const auto match = sole<live::Trade>(Exchange::Coinbase, R"({"type":"match","trade_id":10,"sequence":50,
             "maker_order_id":"ac928c66-ca53-498f-9c13-a110027a60e8","taker_order_id":"132fb6ae-456b-4654-b4e0-d681ac05cea1",
             "time":"2014-11-07T08:19:27.028459Z","product_id":"BTC-USD","size":"5.23512","price":"400.23","side":"sell"})");
-        QVERIFY(match && match->id == 10 && match->price == 400.23 && match->amount == 5.23512 && std::abs(match->time - 1415348367.028459) < 1e-5);
-        const auto heartbeat = sole<live::Heartbeat>(Exchange::Coinbase, R"({"type":"heartbeat","sequence":90,"last_trade_id":20,"product_id":"BTC-USD",
+        QVERIFY(match && match->id == 10 && match->price == 400.23 && match->amount == 5.23512 &&
+                std::abs(match->time - 1415348367.028459) < 1e-5);
+        const auto heartbeat =
+            sole<live::Heartbeat>(Exchange::Coinbase, R"({"type":"heartbeat","sequence":90,"last_trade_id":20,"product_id":"BTC-USD",
             "time":"2014-11-07T08:19:28.464459Z"})");
         QVERIFY(heartbeat && heartbeat->lastTradeId == 20);
         const auto trade = sole<live::Trade>(Exchange::Bitstamp, R"({"event":"trade","channel":"live_trades_btcusd","data":{"id":212337562,
@@ -87,9 +92,12 @@ private slots:
             {R"({"e":"kline","k":7})", RemoteFault::BadReply},
             {R"({"e":"kline","E":1,"k":{"s":"BTCUSDT","i":"5m","x":1,"t":0}})", RemoteFault::BadReply},
             {R"({"e":"kline","E":1,"k":{"s":"BTCUSDT","i":"5m","x":true,"t":300500,"o":1,"h":1,"l":1,"c":1,"v":1}})", RemoteFault::OffGrid},
-            {R"({"e":"kline","E":1,"k":{"s":"BTCUSDT","i":"5m","x":true,"t":300000,"o":0,"h":1,"l":1,"c":1,"v":1}})", RemoteFault::BadCandle},
-            {R"({"e":"kline","E":1,"k":{"s":"BTCUSDT","i":"5m","x":true,"t":300000,"o":1,"h":1,"l":1,"c":1,"v":-1}})", RemoteFault::BadCandle},
-            {R"({"e":"kline","E":1,"k":{"s":"BTCUSDT","i":"5m","x":true,"t":300000,"o":"nan","h":1,"l":1,"c":1,"v":1}})", RemoteFault::BadReply},
+            {R"({"e":"kline","E":1,"k":{"s":"BTCUSDT","i":"5m","x":true,"t":300000,"o":0,"h":1,"l":1,"c":1,"v":1}})",
+             RemoteFault::BadCandle},
+            {R"({"e":"kline","E":1,"k":{"s":"BTCUSDT","i":"5m","x":true,"t":300000,"o":1,"h":1,"l":1,"c":1,"v":-1}})",
+             RemoteFault::BadCandle},
+            {R"({"e":"kline","E":1,"k":{"s":"BTCUSDT","i":"5m","x":true,"t":300000,"o":"nan","h":1,"l":1,"c":1,"v":1}})",
+             RemoteFault::BadReply},
             {R"({"e":"kline","E":1,"k":{"s":"BTCUSDT","i":"5m","x":true,"t":1e300,"o":1,"h":1,"l":1,"c":1,"v":1}})", RemoteFault::BadReply},
         };
         for (const auto& [text, fault] : cases) {
@@ -128,7 +136,8 @@ private slots:
                     ++accepted;
                 } catch (const RemoteError& error) {
                     ++refused;
-                    QVERIFY2(error.fault() == RemoteFault::BadReply || error.fault() == RemoteFault::BadCandle || error.fault() == RemoteFault::OffGrid,
+                    QVERIFY2(error.fault() == RemoteFault::BadReply || error.fault() == RemoteFault::BadCandle ||
+                                 error.fault() == RemoteFault::OffGrid,
                              error.what());
                 }
             }

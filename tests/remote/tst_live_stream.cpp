@@ -437,8 +437,9 @@ private slots:
 
     void theExchangeAsksToReconnect()
     {
-        for (const auto& [exchange, text] : {std::pair(Exchange::Binance, R"({"e":"serverShutdown","E":1})"),
-                                             std::pair(Exchange::Bitstamp, R"({"event":"bts:request_reconnect","channel":"","data":""})")}) {
+        for (const auto& [exchange, text] :
+             {std::pair(Exchange::Binance, R"({"e":"serverShutdown","E":1})"),
+              std::pair(Exchange::Bitstamp, R"({"event":"bts:request_reconnect","channel":"","data":""})")}) {
             LiveBench bench(exchange);
             QVERIFY(bench.goesLive());
             bench.play(0, 2);
