@@ -14,11 +14,11 @@ packages_core=(
 )
 # To build and show the window. qt6-wayland is the platform plugin for a session without X.
 packages_window=(
-    qt6-base-dev qt6-svg-dev qt6-wayland libgl-dev libqcustomplot-dev fonts-dejavu-core
+    qt6-base-dev qt6-svg-dev qt6-wayland qt6-websockets-dev libgl-dev libqcustomplot-dev fonts-dejavu-core
 )
 # To build and run the tests. Qt Test is part of qt6-base-dev.
 packages_tests=(
-    qt6-base-dev qt6-svg-dev libgl-dev libqcustomplot-dev fonts-dejavu-core librapidcheck-dev gzip python3
+    qt6-base-dev qt6-svg-dev qt6-websockets-dev libgl-dev libqcustomplot-dev fonts-dejavu-core librapidcheck-dev gzip python3
 )
 
 say() { printf '\n== %s\n' "$*"; }

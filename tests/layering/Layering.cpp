@@ -32,6 +32,7 @@ const std::vector<Room>& rooms()
         {.folder = "app/cli",
          .mayInclude = {"base", "data", "env", "agent/config", "agent/protocol", "models", "agent", "update/core"},
          .mayUseTorch = true},
+        {.folder = "app/fetch", .mayInclude = {"base", "data", "data/remote"}, .mayUseQt = true},
         // Neither models nor the rest of agent/, so that the window never links libtorch.
         {.folder = "app/gui",
          .mayInclude = {"base", "data", "env", "agent/config", "agent/protocol", "data/remote", "update/core",

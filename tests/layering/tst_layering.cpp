@@ -40,7 +40,7 @@ private slots:
         // That nothing was found must not come from looking at nothing.
         QVERIFY(report.files > 100);
         for (const char* room :
-             {"agent", "agent/config", "agent/protocol", "app/cli", "app/gui", "base", "data", "env", "models"})
+             {"agent", "agent/config", "agent/protocol", "app/cli", "app/fetch", "app/gui", "base", "data", "data/remote", "env", "models"})
             QVERIFY2(std::binary_search(report.roomsSeen.begin(), report.roomsSeen.end(), room), room);
     }
 
@@ -82,6 +82,8 @@ private slots:
         row("app/gui/A.cpp", "#include \"agent/worker/WorkerLoop.h\"");
         row("app/gui/A.cpp", "#include \"app/cli/Train.h\"");
         row("app/gui/A.cpp", "#include <torch/script.h>");
+        row("app/fetch/A.cpp", "#include \"env/Environment.h\"");
+        row("app/fetch/A.cpp", "#include \"app/cli/CommandLine.h\"");
         row("update/core/A.cpp", "#include \"update/net/Download.h\"");
         row("update/net/A.cpp", "#include \"update/apply/Swap.h\"");
         // Ways around.
@@ -133,6 +135,8 @@ private slots:
         row("agent/ppo/A.cpp", "#include \"agent/protocol/Messages.h\"");
         row("agent/ppo/A.cpp", "#include \"agent/evaluation/Evaluator.h\"");
         row("app/cli/A.cpp", "#include \"agent/worker/WorkerLoop.h\"");
+        row("app/fetch/A.cpp", "#include \"data/remote/HistoryDownloader.h\"");
+        row("app/fetch/A.cpp", "#include <QCoreApplication>");
         row("app/gui/A.cpp", "#include <qcustomplot.h>");
         row("app/gui/A.cpp", "#include \"agent/protocol/Messages.h\"");
         row("app/gui/A.cpp", "#include \"data/remote/LiveStream.h\"");
