@@ -9,6 +9,7 @@
 
 #include "agent/config/MessageText.h"
 #include "base/Error.h"
+#include "data/features/FeatureKernel.h"
 
 namespace btcai {
 
@@ -16,6 +17,9 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kBucketChoices{"scalping", "short", "medium", "long"};
 constexpr std::array<std::string_view, 3> kDeviceChoices{"cpu", "cuda", "auto"};
+constexpr std::array<std::string_view, 4> kNormalizerChoices{"z-score", "robust", "quantile-uniform", "quantile-normal"};
+constexpr std::array<std::string_view, 4> kSplitChoices{"time", "walk-forward-anchored", "walk-forward-rolling", "purged-k-fold"};
+constexpr std::array<std::string_view, 6> kAugmentChoices{"none", "jitter", "magnitude-warp", "time-warp", "bootstrap", "sign-flip"};
 
 #define BTCAI_AT(member) [](RunConfig& c) -> FieldPointer { return &c.member; }
 
@@ -23,7 +27,8 @@ const std::array kFields{
     Field{"bucket", "bucket", "Bucket", "", 0, 0, kBucketChoices, false, false,
           "The timeframe bucket; it sets the defaults of lookback, episode length, horizons and discount.", BTCAI_AT(bucket)},
     Field{"data", "data", "Market data", "", 0, 0, {}, false, false,
-          "The bars to learn from: a CSV file (gz too), a Binance kline file or a stored series (.h5).", BTCAI_AT(data)},
+          "The bars to learn from: any file that import reads, a stored series (STORE.h5, of several STORE.h5#BTCUSD/300), or a made-up market such as "
+          "synthetic:garch,bars=50000,seed=3.", BTCAI_AT(data)},
     Field{"seed", "seed", "Seed", "", 0, 9e15, {}, false, false,
           "Names all random streams: the same seed, data and build give the same run.", BTCAI_AT(seed)},
     Field{"device", "device", "Device", "", 0, 0, kDeviceChoices, false, false,
@@ -53,6 +58,30 @@ const std::array kFields{
           "The validation part is traded after this many iterations, for the charts and the best checkpoint.",
           BTCAI_AT(train.evaluateEvery)},
 
+    Field{"quality.allow_bad", "", "Train on bad data", "", 0, 0, {}, false, true,
+          "Train even where the data check finds errors. Without it such data are refused.", BTCAI_AT(quality.allowBad)},
+
+    Field{"features.select", "features", "Features", "", 0, 0, {}, false, false,
+          "What the network sees: names, groups (momentum, volatility, ...), default or all, with commas between. btcai features --list shows them.",
+          BTCAI_AT(features.select)},
+    Field{"features.funding", "", "Funding rates", "", 0, 0, {}, false, true,
+          "A file of funding rates for the features of the funding group; empty for none.", BTCAI_AT(features.funding)},
+    Field{"features.normalizer", "", "Normaliser", "", 0, 0, kNormalizerChoices, false, true,
+          "How features are brought to one scale; fitted on the training part alone.", BTCAI_AT(features.normalizer)},
+    Field{"features.cache", "", "Keep features on disk", "", 0, 0, {}, false, true,
+          "Computed features are kept on disk, and workers share them in memory.", BTCAI_AT(features.cache)},
+
+    Field{"augment.kind", "", "Augmentation", "", 0, 0, kAugmentChoices, false, true,
+          "Altered copies of the training part to learn from besides the original.", BTCAI_AT(augment.kind)},
+    Field{"augment.copies", "", "Altered copies", "", 1, 32, {}, false, true,
+          "How many; each takes as much memory as the training part.", BTCAI_AT(augment.copies)},
+
+    Field{"split.scheme", "", "Split", "", 0, 0, kSplitChoices, false, true,
+          "How the data are cut into training, validation and test part: once by time, or as one fold of several.", BTCAI_AT(split.scheme)},
+    Field{"split.folds", "", "Folds", "", 2, 100, {}, false, true,
+          "Of a walk-forward or k-fold split.", BTCAI_AT(split.folds)},
+    Field{"split.fold", "", "Fold", "", 1, 100, {}, false, true,
+          "The one that this run learns and tests, from 1.", BTCAI_AT(split.fold)},
     Field{"split.train_share", "", "Training share", "", 0.05, 0.95, {}, false, true,
           "The first part by time, to learn from.", BTCAI_AT(split.trainShare)},
     Field{"split.validation_share", "", "Validation share", "", 0.02, 0.9, {}, false, true,
@@ -269,6 +298,12 @@ void validate(const RunConfig& config)
             "model.use_cnn, model.use_lstm, model.use_transformer: at least one branch must be on");
     require(config.split.trainShare + config.split.validationShare <= 0.98,
             "split.train_share and split.validation_share: together at most 0.98, so that a test part is left");
+    require(config.split.fold <= config.split.folds, "split.fold: must not exceed split.folds");
+    try {
+        resolveFeatureSelection(config.features.select);
+    } catch (const Error& error) {
+        throw Error(ErrorKind::BadInput, "features.select = {}: {}", messageText(config.features.select), error.what());
+    }
     require(config.ppo.stretchesPerMinibatch <= config.train.stretches,
             "ppo.stretches_per_minibatch: must not exceed train.stretches");
     require(config.train.stretches % config.ppo.stretchesPerMinibatch == 0,

@@ -32,7 +32,29 @@ struct RunConfig {
         bool operator==(const Train&) const = default;
     } train;
 
+    struct Quality {
+        bool allowBad = false;
+        bool operator==(const Quality&) const = default;
+    } quality;
+
+    struct Features {
+        std::string select = "default";
+        std::string funding;
+        std::string normalizer = "z-score";
+        bool cache = true;
+        bool operator==(const Features&) const = default;
+    } features;
+
+    struct Augment {
+        std::string kind = "none";
+        std::int64_t copies = 1;
+        bool operator==(const Augment&) const = default;
+    } augment;
+
     struct Split {
+        std::string scheme = "time";
+        std::int64_t folds = 5;
+        std::int64_t fold = 1;
         double trainShare = 0.7;
         double validationShare = 0.15;
         bool operator==(const Split&) const = default;

@@ -1,46 +1,89 @@
 #include "agent/dataset/MarketDataset.h"
 
+#include <algorithm>
+#include <thread>
+
+#include "agent/dataset/TrainingCopies.h"
 #include "base/Error.h"
+#include "data/features/FeatureCache.h"
 #include "data/features/FeatureKernel.h"
 
 namespace btcai {
 
 namespace {
 
-/// Moves the start of a part up to the token grid.
-RowRange alignToGrid(RowRange range, std::size_t grid)
+/// Smaller matrices are computed faster than a disk takes them durably.
+constexpr std::size_t kLeastCachedBytes = 8 << 20;
+
+FeatureMatrix featuresOf(const RunConfig& config, const BarSeries& series, const FundingSeries& funding, const std::vector<std::string>& names)
 {
-    range.first = (range.first + grid - 1) / grid * grid;
-    if (range.first >= range.last)
-        throw Error(ErrorKind::BadInput, "a part of the data is shorter than one patch of the encoder; use more data");
-    return range;
+    const FeatureMatrixOptions options{.funding = &funding, .threads = static_cast<std::size_t>(std::max<std::int64_t>(1, config.threads))};
+    const bool isLarge = series.size() * names.size() * sizeof(float) >= kLeastCachedBytes;
+    return config.features.cache && isLarge ? FeatureCache().get(series, names, options) : FeatureMatrix::compute(series, names, options);
+}
+
+std::size_t longestWarmUp(const std::vector<std::string>& names, std::int64_t intervalSeconds)
+{
+    int longest = 1;
+    for (const std::string& name : names)
+        longest = std::max(longest, findFeature(name).warmUpBars(intervalSeconds));
+    return static_cast<std::size_t>(longest);
 }
 
 } // namespace
 
-MarketDataset makeMarketDataset(const RunConfig& config, const BarSeries& series, std::size_t contextRows,
-                                const Normalizer* normalizer)
+std::vector<RowRange> MarketDataset::trainingRows() const
 {
+    std::vector<RowRange> rows = split.training;
+    rows.insert(rows.end(), copies.begin(), copies.end());
+    return rows;
+}
+
+MarketDataset makeMarketDataset(const RunConfig& config, const MarketData& data, std::size_t contextRows, const Normalizer* normalizer)
+{
+    const std::vector<std::string> names = resolveFeatureSelection(config.features.select);
+    if (normalizer && normalizer->names() != names)
+        throw Error(ErrorKind::BadInput, "features.select = {}: stands for other features than the {} this run was trained on", config.features.select,
+                    normalizer->names().size());
     MarketDataset dataset;
-    dataset.market = std::make_shared<const Market>(series);
-    dataset.features = FeatureMatrix::compute(series, normalizer ? normalizer->names() : defaultFeatureNames());
-    dataset.dataName = series.instrument();
-    dataset.dataHash = series.contentHash();
-    dataset.presentBars = series.presentCount();
+    dataset.dataName = data.series.instrument();
+    dataset.dataHash = data.series.contentHash();
+    dataset.presentBars = data.series.presentCount();
+    dataset.identity = {.catalogVersion = kFeatureCatalogVersion, .setHash = featureSetHash(names),
+                        .fundingHash = data.funding.empty() ? std::string() : data.funding.contentHash()};
 
-    const std::size_t warmUp = dataset.features.warmUp();
-    const auto lookback = static_cast<std::size_t>(config.model.lookbackBars);
-    dataset.split = splitByTime(warmUp + contextRows, series.size(),
-                                {.trainShare = config.split.trainShare, .validationShare = config.split.validationShare,
-                                 .embargoRows = lookback + warmUp});
-    const auto grid = static_cast<std::size_t>(config.model.patchBars);
-    for (RowRange* part : {&dataset.split.train, &dataset.split.validation, &dataset.split.test})
-        *part = alignToGrid(*part, grid);
+    const std::size_t warmUp = longestWarmUp(names, data.series.intervalSeconds());
+    dataset.features = featuresOf(config, data.series, data.funding, names);
+    const SplitRows rows{.firstUsable = dataset.features.warmUp() + contextRows, .rows = data.series.size(),
+                         .reach = {.lookbackRows = static_cast<std::size_t>(config.model.lookbackBars), .warmUpRows = warmUp,
+                                   .horizonRows = static_cast<std::size_t>(std::ranges::max(forecastHorizons(config)))}};
+    dataset.split = splitForRun(config, rows);
 
+    if (config.augment.kind == "none") {
+        dataset.market = std::make_shared<const Market>(data.series);
+    } else {
+        AugmentedSeries augmented = appendTrainingCopies(config, data.series, dataset.split.training, warmUp + contextRows);
+        dataset.market = std::make_shared<const Market>(augmented.series);
+        dataset.features = featuresOf(config, augmented.series, data.funding, names);
+        dataset.copies = std::move(augmented.copies);
+    }
     dataset.normalizer = normalizer ? *normalizer
-                                    : Normalizer::fit(dataset.features, dataset.split.train.first, dataset.split.train.last);
-    dataset.normalizer.apply(dataset.features);
+                                    : Normalizer::fit(dataset.features, dataset.split.training,
+                                                      {.kind = normalizerKindFrom(config.features.normalizer)});
     return dataset;
+}
+
+void checkFeatures(const FeatureIdentity& trained, const FeatureIdentity& now, bool otherData)
+{
+    if (trained.catalogVersion != now.catalogVersion)
+        throw Error(ErrorKind::BadInput,
+                    "this agent was trained on features of catalogue version {}; this build computes version {}, whose values differ. Use the build "
+                    "that trained it (manifest.json names it), or train anew",
+                    trained.catalogVersion, now.catalogVersion);
+    if (trained.setHash != now.setHash)
+        throw Error(ErrorKind::BadInput, "this agent was trained on other features than those this configuration and build compute (their hashes differ)");
+    if (!otherData && trained.fundingHash != now.fundingHash)
+        throw Error(ErrorKind::BadInput, "features.funding: are not the funding rates this agent was trained on (their hash differs)");
 }
 
 } // namespace btcai

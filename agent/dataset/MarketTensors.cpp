@@ -18,6 +18,15 @@ double outcome(const Market& market, std::size_t row, std::size_t horizon, const
     return std::log(market.mark[end] / market.mark[row]);
 }
 
+std::vector<double> outcomes(const Market& market, const std::vector<RowRange>& parts, std::size_t horizon)
+{
+    std::vector<double> all;
+    for (const RowRange& part : parts)
+        for (std::size_t row = part.first; row < part.last; ++row)
+            all.push_back(outcome(market, row, horizon, part));
+    return all;
+}
+
 double deviationOfKnown(const std::vector<double>& values)
 {
     double sum = 0.0;
@@ -45,28 +54,28 @@ Tensor gather(const Tensor& table, const std::vector<std::int64_t>& starts, std:
 } // namespace
 
 MarketTensors::MarketTensors(const MarketDataset& dataset, std::vector<std::int64_t> horizons, torch::Device device)
-    : m_device(device), m_horizons(std::move(horizons))
+    : m_device(device), m_horizons(std::move(horizons)), m_dataset(dataset)
 {
     const auto rows = static_cast<std::int64_t>(dataset.rows());
-    const auto columns = static_cast<std::int64_t>(dataset.features.columns());
-    // from_blob only reads; to() copies for another device, clone() so that the tensor owns its memory on the CPU.
-    auto* const values = const_cast<float*>(dataset.features.values().data());
-    m_features = torch::from_blob(values, {rows, columns}).clone().to(device);
+    if (!device.is_cpu()) { // the rows of the warm-up, which nobody asks for, stay zero
+        const auto warmUp = static_cast<std::int64_t>(dataset.features.warmUp());
+        m_features = torch::zeros({rows, static_cast<std::int64_t>(dataset.features.columns())}, device);
+        if (warmUp < rows)
+            m_features.narrow(0, warmUp, rows - warmUp).copy_(normalized({warmUp}, rows - warmUp)[0]);
+    }
 
     const auto count = static_cast<std::int64_t>(m_horizons.size());
     Tensor targets = torch::full({rows, count}, std::numeric_limits<float>::quiet_NaN());
     auto* const out = targets.data_ptr<float>();
     for (std::int64_t h = 0; h < count; ++h) {
         const auto horizon = static_cast<std::size_t>(m_horizons[static_cast<std::size_t>(h)]);
-        for (const RowRange& part : {dataset.split.train, dataset.split.validation, dataset.split.test}) {
-            std::vector<double> known(part.size());
-            for (std::size_t i = 0; i < part.size(); ++i)
-                known[i] = outcome(*dataset.market, part.first + i, horizon, part);
-            if (part == dataset.split.train)
-                m_targetScale.push_back(deviationOfKnown(known));
-            for (std::size_t i = 0; i < part.size(); ++i)
-                out[static_cast<std::int64_t>(part.first + i) * count + h] = static_cast<float>(known[i] / m_targetScale.back());
-        }
+        m_targetScale.push_back(deviationOfKnown(outcomes(*dataset.market, dataset.split.training, horizon)));
+        std::vector<RowRange> parts = dataset.trainingRows();
+        parts.insert(parts.end(), {dataset.split.validation, dataset.split.test});
+        for (const RowRange& part : parts)
+            for (std::size_t row = part.first; row < part.last; ++row)
+                out[static_cast<std::int64_t>(row) * count + h]
+                    = static_cast<float>(outcome(*dataset.market, row, horizon, part) / m_targetScale.back());
     }
     m_targets = targets.to(device);
 }
@@ -76,7 +85,20 @@ Tensor MarketTensors::stretches(const std::vector<std::int64_t>& starts, std::in
     std::vector<std::int64_t> from;
     for (const std::int64_t start : starts)
         from.push_back(start - context);
-    return gather(m_features, from, context + rows);
+    return m_features.defined() ? gather(m_features, from, context + rows) : normalized(from, context + rows);
+}
+
+Tensor MarketTensors::normalized(const std::vector<std::int64_t>& starts, std::int64_t rows) const
+{
+    const FeatureMatrix& features = m_dataset.features;
+    const std::size_t size = static_cast<std::size_t>(rows) * features.columns();
+    Tensor result = torch::empty({static_cast<std::int64_t>(starts.size()), rows, static_cast<std::int64_t>(features.columns())});
+    auto* out = result.data_ptr<float>();
+    for (const std::int64_t start : starts) {
+        m_dataset.normalizer.applyRow(features.values().subspan(static_cast<std::size_t>(start) * features.columns(), size), {out, size});
+        out += size;
+    }
+    return result;
 }
 
 Tensor MarketTensors::targets(const std::vector<std::int64_t>& starts, std::int64_t rows) const

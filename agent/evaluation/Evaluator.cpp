@@ -280,10 +280,10 @@ private:
 
 } // namespace
 
-RowRange partRows(const TimeSplit& split, const std::string& part)
+RowRange partRows(const RunSplit& split, const std::string& part)
 {
     if (part == "train")
-        return split.train;
+        return split.longestTraining();
     if (part == "validation")
         return split.validation;
     if (part == "test")

@@ -26,7 +26,7 @@ EvaluationResult evaluatePart(AgentNetwork network, const MarketDataset& dataset
                               const RunConfig& config, const std::string& part, std::int64_t step,
                               const std::function<void()>& poll = {});
 
-/// Rows of a part. Throws Error(BadInput) for another name.
-RowRange partRows(const TimeSplit& split, const std::string& part);
+/// Rows of a part; of the training part its longest range. Throws Error(BadInput) for another name.
+RowRange partRows(const RunSplit& split, const std::string& part);
 
 } // namespace btcai

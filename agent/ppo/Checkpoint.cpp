@@ -37,6 +37,9 @@ Json toJson(const Checkpoint& checkpoint)
             {"nan_retries", p.nanRetries},
             {"best_validation_return", p.bestValidationReturn ? Json(*p.bestValidationReturn) : Json(nullptr)},
             {"data_hash", checkpoint.dataHash},
+            {"feature_catalogue_version", checkpoint.features.catalogVersion},
+            {"feature_set_hash", checkpoint.features.setHash},
+            {"funding_hash", checkpoint.features.fundingHash},
             {"normalizer", checkpoint.normalizer.toJson()}};
 }
 
@@ -51,6 +54,9 @@ void fromJson(const Json& json, Checkpoint& checkpoint)
     if (!json.at("best_validation_return").is_null())
         p.bestValidationReturn = json.at("best_validation_return").get<double>();
     checkpoint.dataHash = json.at("data_hash").get<std::string>();
+    // Checkpoints from before the catalogue had a version were made with its first.
+    checkpoint.features = {json.value("feature_catalogue_version", 1), json.value("feature_set_hash", std::string()),
+                           json.value("funding_hash", std::string())};
     checkpoint.normalizer = Normalizer::fromJson(json.at("normalizer"));
 }
 

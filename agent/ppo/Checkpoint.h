@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/dataset/MarketDataset.h"
 #include "agent/ppo/FlatAdam.h"
-#include "data/dataset/Normalizer.h"
 #include "models/AgentNetwork.h"
 
 namespace btcai {
@@ -28,6 +28,7 @@ struct RunProgress {
 struct Checkpoint {
     RunProgress progress;
     Normalizer normalizer;
+    FeatureIdentity features;
     std::string dataHash;
     std::string configToml;
     std::vector<std::uint8_t> environment;

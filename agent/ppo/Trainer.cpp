@@ -90,16 +90,9 @@ TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRan
     return options;
 }
 
-BarSeries loadConfiguredSeries(const RunConfig& config)
-{
-    if (config.data.empty())
-        throw Error(ErrorKind::BadInput, "data: no market data given; name a CSV file or a stored series");
-    return loadSeries(config.data);
-}
-
 /// Everything of one run, built by prepare() and used by the loop.
 struct Trainer::Session {
-    Session(RunFolder& f, RunConfig c, EventSink& s, RunControl& r, SeriesSource series)
+    Session(RunFolder& f, RunConfig c, EventSink& s, RunControl& r, DataSource series)
         : folder(f), config(std::move(c)), sink(s), control(r), source(std::move(series))
     {
     }
@@ -108,10 +101,11 @@ struct Trainer::Session {
     RunConfig config;
     EventSink& sink;
     RunControl& control;
-    SeriesSource source;
+    DataSource source;
     std::function<void(std::int64_t, torch::nn::Module&)> updateHook;
 
     MarketDataset dataset;
+    Json quality; ///< what the check said of the data
     std::optional<MarketTensors> tensors;
     AgentNetwork network{nullptr};
     std::optional<FlatAdam> optimizer;
@@ -172,19 +166,22 @@ void Trainer::Session::prepare(bool resume)
     }
     setThreads(config.threads);
     const torch::Device device = selectDevice(config.device);
-    const BarSeries series = source(config);
+    MarketData data = source(config);
 
     tell(WorkerState::Preparing, "computing the features");
     // The encoder's context follows from its sizes, which need the number of features only for the weights.
     const auto sizes = agentNetworkOptions(config, 1, TradingEnv::kObservationSize, 2);
     const auto context = static_cast<std::size_t>(MarketEncoder(sizes.encoder)->contextRows());
-    dataset = makeMarketDataset(config, series, context, loaded ? &loaded->normalizer : nullptr);
+    dataset = makeMarketDataset(config, data, context, loaded ? &loaded->normalizer : nullptr);
     if (loaded && loaded->dataHash != dataset.dataHash)
         throw Error(ErrorKind::BadInput, "data = {}: is not the data this run was trained on (its hash differs)", config.data);
+    if (loaded)
+        checkFeatures(loaded->features, dataset.identity, false);
+    quality = std::move(data.quality);
 
     tell(WorkerState::Preparing, "building the network");
     tensors.emplace(dataset, forecastHorizons(config), device);
-    env.emplace(dataset.market, trainingEnvOptions(config, {dataset.split.train}));
+    env.emplace(dataset.market, trainingEnvOptions(config, dataset.trainingRows()));
     network = makeAgentNetwork(agentNetworkOptions(config, static_cast<std::int64_t>(dataset.features.columns()),
                                                    TradingEnv::kObservationSize, static_cast<std::int64_t>(env->actionCount())),
                                config.seed);
@@ -213,7 +210,8 @@ void Trainer::Session::restore(const std::filesystem::path& checkpoint, const Ch
 void Trainer::Session::announce()
 {
     const auto time = [this](std::size_t row) { return dataset.market->timestamp(row); };
-    const TimeSplit& split = dataset.split;
+    const RunSplit& split = dataset.split;
+    const RowRange training = split.longestTraining();
     const protocol::RunInfo info{.runFolder = folder.path().string(),
                                  .bucket = std::string(bucketSpec(config.bucket).name),
                                  .dataName = dataset.dataName,
@@ -222,8 +220,8 @@ void Trainer::Session::announce()
                                  .features = static_cast<std::int64_t>(dataset.features.columns()),
                                  .parameters = parameterCount(*network),
                                  .totalSteps = config.train.steps,
-                                 .trainFrom = time(split.train.first),
-                                 .trainTo = time(split.train.last),
+                                 .trainFrom = time(training.first),
+                                 .trainTo = time(training.last),
                                  .validationFrom = time(split.validation.first),
                                  .validationTo = time(split.validation.last),
                                  .testFrom = time(split.test.first),
@@ -241,8 +239,14 @@ void Trainer::Session::announce()
                           {"seed", config.seed},
                           {"data", config.data},
                           {"data_hash", info.dataHash},
+                          {"quality", quality},
                           {"features", dataset.features.names()},
+                          {"feature_catalogue_version", dataset.identity.catalogVersion},
+                          {"feature_set_hash", dataset.identity.setHash},
+                          {"funding_hash", dataset.identity.fundingHash},
+                          {"normalizer", normalizerKindName(dataset.normalizer.kind())},
                           {"normalizer_hash", dataset.normalizer.hash()},
+                          {"split", split.plan.toJson({dataset.market->startTime, dataset.market->intervalSeconds})},
                           {"parameters", info.parameters}});
 }
 
@@ -408,7 +412,7 @@ bool Trainer::Session::checkpointDue()
 
 void Trainer::Session::save(bool best)
 {
-    const Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .dataHash = dataset.dataHash,
+    const Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .features = dataset.identity, .dataHash = dataset.dataHash,
                                 .configToml = toToml(config), .environment = env->snapshot()};
     const std::string name = saveCheckpoint(folder.checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
     checkpointedStep = progress.step;
@@ -435,7 +439,7 @@ TrainingResult Trainer::Session::finish()
     return result;
 }
 
-Trainer::Trainer(RunFolder& folder, RunConfig config, EventSink& sink, RunControl& control, SeriesSource source)
+Trainer::Trainer(RunFolder& folder, RunConfig config, EventSink& sink, RunControl& control, DataSource source)
     : m_session(std::make_unique<Session>(folder, std::move(config), sink, control, std::move(source)))
 {
 }

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "agent/config/RunConfig.h"
+#include "agent/dataset/MarketData.h"
 #include "agent/protocol/Messages.h"
 #include "agent/run/EventSink.h"
 #include "agent/run/RunControl.h"
@@ -24,9 +25,8 @@ struct TrainingResult {
     std::optional<protocol::Evaluation> test; ///< when the run finished
 };
 
-/// What the network is fed with and from where: normally the file that `config.data` names; tests give a series.
-using SeriesSource = std::function<BarSeries(const RunConfig&)>;
-BarSeries loadConfiguredSeries(const RunConfig& config);
+/// What the network is fed with and from where: normally what the configuration names; tests give a series.
+using DataSource = std::function<MarketData(const RunConfig&)>;
 
 /// The environment that a configuration trains in, over these ranges of rows. Episodes are rounded up to whole rollouts.
 TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRange> rows);
@@ -39,7 +39,7 @@ TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRan
 class Trainer {
 public:
     Trainer(RunFolder& folder, RunConfig config, EventSink& sink, RunControl& control,
-            SeriesSource source = loadConfiguredSeries);
+            DataSource source = loadMarketData);
     ~Trainer();
 
     /// Runs to the end. With `resume` it goes on from the latest checkpoint, or from the start when there is none.

@@ -47,9 +47,9 @@ public:
         auto sizes = agentNetworkOptions(config, 1, TradingEnv::kObservationSize, 2);
         const auto context = static_cast<std::size_t>(MarketEncoder(sizes.encoder)->contextRows());
         const auto bars = 3 * (context + static_cast<std::size_t>(config.model.lookbackBars)) + 40'000 + 2 * static_cast<std::size_t>(config.account.episodeBars);
-        m_dataset = makeMarketDataset(config, makeSyntheticMarket({.bars = bars, .seed = 1}).series, context);
+        m_dataset = makeMarketDataset(config, {makeSyntheticMarket({.bars = bars, .seed = 1}).series}, context);
         m_tensors.emplace(m_dataset, forecastHorizons(config), device);
-        m_env.emplace(m_dataset.market, trainingEnvOptions(config, {m_dataset.split.train}));
+        m_env.emplace(m_dataset.market, trainingEnvOptions(config, m_dataset.trainingRows()));
         m_env->reset(1);
         sizes.encoder.features = static_cast<std::int64_t>(m_dataset.features.columns());
         sizes.actions = static_cast<std::int64_t>(m_env->actionCount());

@@ -1,6 +1,9 @@
 #include "app/cli/CommandLine.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -37,6 +40,30 @@ void addWorkerCommand(CLI::App& app, Action& action)
 {
     CLI::App* command = app.add_subcommand("worker", "Train under the command of another program: JSON lines on stdin and stdout");
     command->callback([&action] { action = [](const LogOptions& log) { return runWorker(STDIN_FILENO, STDOUT_FILENO, log); }; });
+}
+
+/// Downloads need Qt's network, which btcai does without: the program beside it does them.
+int runFetch(const std::vector<std::string>& arguments)
+{
+    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "btcai-fetch";
+    std::vector<char*> argv;
+    std::string name = program.string();
+    argv.push_back(name.data());
+    std::vector<std::string> texts = arguments;
+    for (std::string& text : texts)
+        argv.push_back(text.data());
+    argv.push_back(nullptr);
+    ::execv(program.c_str(), argv.data());
+    throw Error(ErrorKind::Unsupported, "{}: cannot be started ({}); it is built with the window", program.string(),
+                std::generic_category().message(errno));
+}
+
+void addFetchCommand(CLI::App& app, Action& action)
+{
+    CLI::App* command = app.add_subcommand("fetch", "Download candles from an exchange into a store (see btcai fetch --help)");
+    command->prefix_command();
+    command->set_help_flag();
+    command->callback([&action, command] { action = [arguments = command->remaining()](const LogOptions&) { return runFetch(arguments); }; });
 }
 
 } // namespace
@@ -78,6 +105,7 @@ int run(int argc, char** argv)
     try {
         addImportCommand(app, action);
         addCheckCommand(app, action);
+        addFetchCommand(app, action);
         addFeaturesCommand(app, action);
         addTrainCommand(app, action);
         addEvaluateCommand(app, action);

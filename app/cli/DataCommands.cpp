@@ -7,11 +7,13 @@
 #include <fmt/format.h>
 
 #include "app/cli/CommandLine.h"
+#include "app/cli/FeaturesCommand.h"
 #include "base/Clock.h"
 #include "base/DurableFile.h"
 #include "base/Error.h"
 #include "base/Json.h"
 #include "data/bars/BarStore.h"
+#include "data/bars/Resample.h"
 #include "data/importers/LoadSeries.h"
 #include "data/quality/QualityReport.h"
 
@@ -23,6 +25,12 @@ struct DataOptions {
     std::vector<std::filesystem::path> inputs;
     std::filesystem::path dataInput; ///< of check --data
     std::string output;
+    bool replace = false;
+    std::int64_t resampleSeconds = 0;
+    double minimumCoverage = 0.0;
+    bool causality = false;
+    std::string select;
+    std::vector<std::filesystem::path> funding;
     ImportOptions import;
     std::string timeUnit = "auto";
     std::string now;
@@ -76,22 +84,48 @@ void addDecisions(CLI::App& command, ImportOptions& import)
                          "Bars that repeat the one before, volume included: keep, drop");
 }
 
-/// Funding rates as a table that import reads again: header timestamp,funding_rate, seconds.
+Provenance provenanceOf(const ImportReport& report)
+{
+    std::vector<SourceFile> files;
+    for (const ImportSource& source : report.sources)
+        files.push_back({std::filesystem::path(source.name).filename().string(), source.sha256});
+    return Provenance::now(std::move(files), report.options.is_null() ? Json::object() : report.options);
+}
+
+/// Adds to the store, or begins a new one: nothing that stands there is lost unless --replace says so.
+template <typename Series>
+AppendResult store(const Series& series, const DataOptions& options, const ImportReport& report)
+{
+    const Provenance provenance = provenanceOf(report);
+    if (!options.replace)
+        return BarStore::append(series, options.output, provenance);
+    AppendResult stored;
+    writeFileDurablyBy(options.output, [&](const std::filesystem::path& temporary) {
+        std::filesystem::remove(temporary);
+        stored = BarStore::append(series, temporary, provenance);
+    });
+    return stored;
+}
+
+void tell(const DataOptions& options, const ImportReport& report, const char* content, const AppendResult& stored, const std::string& what)
+{
+    if (options.json) {
+        Json json = report.toJson();
+        json["content"] = content;
+        json["stored"] = {{"added", stored.added}, {"filled", stored.filled}, {"equal", stored.equal}};
+        printJson(json);
+        return;
+    }
+    fmt::print("{}{}, {} to {} UTC", report.toText(), what, formatUtc(report.firstTime), formatUtc(report.lastTime));
+    if (std::string_view(content) == "bars")
+        fmt::print(", {} gaps with {} missing bars", report.gaps, report.missingBars);
+    fmt::print("\nstored in {}: {} added, {} filled in, {} there before\n", options.output, stored.added, stored.filled, stored.equal);
+}
+
 int importFundingFiles(const DataOptions& options)
 {
     const FundingResult result = importFunding(options.inputs, options.import);
-    std::string table = "timestamp,funding_rate\n";
-    for (const FundingRate& rate : result.series.rates())
-        table += fmt::format("{},{}\n", rate.timestamp, rate.rate);
-    writeFileDurably(options.output, table);
-    if (options.json) {
-        Json json = result.report.toJson();
-        json["content"] = "funding";
-        printJson(json);
-        return 0;
-    }
-    fmt::print("{}{} funding rates, {} to {} UTC\nwritten to {}\n", result.report.toText(), result.series.size(), formatUtc(result.report.firstTime),
-               formatUtc(result.report.lastTime), options.output);
+    tell(options, result.report, "funding", store(result.series, options, result.report), fmt::format("{} funding rates", result.series.size()));
     return 0;
 }
 
@@ -100,17 +134,15 @@ int runImport(DataOptions& options)
     options.import.timeUnit = parseTimeUnit(options.timeUnit);
     if (contentOf(options.inputs, options.import) == Content::Funding)
         return importFundingFiles(options);
-    const ImportResult result = importSeries(options.inputs, options.import);
-    BarStore::write(result.series, options.output);
-    const ImportReport& report = result.report;
-    if (options.json) {
-        Json json = report.toJson();
-        json["content"] = "bars";
-        printJson(json);
-        return 0;
+    ImportResult result = importSeries(options.inputs, options.import);
+    if (options.resampleSeconds > 0) {
+        result.report.notes.push_back(fmt::format("resampled from bars of {} s", result.series.intervalSeconds()));
+        result.report.options["resample"] = options.resampleSeconds;
+        result.series = resample(result.series, options.resampleSeconds, {.minimumCoverage = options.minimumCoverage});
+        describeSeries(result.series, result.report);
     }
-    fmt::print("{}{} bars of {} s, {} to {} UTC, {} gaps with {} missing bars\nwritten to {}\n", report.toText(), result.series.presentCount(),
-               report.intervalSeconds, formatUtc(report.firstTime), formatUtc(report.lastTime), report.gaps, report.missingBars, options.output);
+    tell(options, result.report, "bars", store(result.series, options, result.report),
+         fmt::format("{} bars of {} s", result.series.presentCount(), result.series.intervalSeconds()));
     return 0;
 }
 
@@ -126,6 +158,9 @@ int runCheck(DataOptions& options)
         quality.now = std::time(nullptr);
     else if (!options.now.empty())
         quality.now = parseUtc(options.now);
+    if (options.causality)
+        return runCausalityCheck(importSeries(options.inputs, options.import).series,
+                                 options.funding.empty() ? FundingSeries() : importFunding(options.funding).series, options.select, options.json);
     const ImportResult result = inspectSeries(options.inputs, options.import);
     const QualityReport report = assessQuality(result, quality);
     if (options.json) {
@@ -147,7 +182,12 @@ void addImportCommand(CLI::App& app, Action& action)
     CLI::App* command = app.add_subcommand("import", "Read market data of a known format and store it as a checked series (.h5)");
     const auto options = std::make_shared<DataOptions>();
     command->add_option("files", options->inputs, "Files, or folders of files, that become one series: CSV, JSON, gz, zip or stored series")->required();
-    command->add_option("-o,--out,--output", options->output, "The stored series to write; of funding rates a CSV table")->required();
+    command->add_option("-o,--out,--output", options->output, "The store (.h5) to add to, or to begin")->required();
+    command->add_flag("--replace", options->replace, "Begin the store anew; what stands in it is lost");
+    command->add_option("--resample", options->resampleSeconds, "Join the bars to longer ones of this many seconds")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{86400}));
+    command->add_option("--min-coverage", options->minimumCoverage, "With --resample: the share of its bars that a longer bar needs")
+        ->check(CLI::Range(0.0, 1.0));
     addReadingOptions(*command, *options);
     addDecisions(*command, options->import);
     command->callback([&action, options] { action = [options](const LogOptions&) { return runImport(*options); }; });
@@ -160,6 +200,10 @@ void addCheckCommand(CLI::App& app, Action& action)
     command->add_option("files", options->inputs, "As for import");
     command->add_option("--data", options->dataInput, "The same, one file or folder");
     command->add_option("--now", options->now, "Judge the age of the last bar at this time (ISO 8601), or \"now\"");
+    command->add_flag("--causality", options->causality,
+                      "Show instead that no feature sees the future: whatever comes after a bar is changed and taken away, at many bars");
+    command->add_option("--select", options->select, "With --causality: which features; else all");
+    command->add_option("--funding", options->funding, "With --causality: a file of funding rates");
     addReadingOptions(*command, *options);
     command->callback([&action, options] { action = [options](const LogOptions&) { return runCheck(*options); }; });
 }

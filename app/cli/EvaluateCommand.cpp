@@ -38,12 +38,13 @@ int runEvaluate(const EvaluateOptions& options)
         config.data = options.data;
     setThreads(config.threads);
 
-    const BarSeries series = loadConfiguredSeries(config);
+    const MarketData data = loadMarketData(config);
     const auto features = static_cast<std::int64_t>(checkpoint.normalizer.names().size());
     const auto sizes = agentNetworkOptions(config, features, TradingEnv::kObservationSize, config.account.allowShort ? 3 : 2);
     AgentNetwork network = makeAgentNetwork(sizes, config.seed);
     const auto context = static_cast<std::size_t>(network->encoder()->contextRows());
-    const MarketDataset dataset = makeMarketDataset(config, series, context, &checkpoint.normalizer);
+    const MarketDataset dataset = makeMarketDataset(config, data, context, &checkpoint.normalizer);
+    checkFeatures(checkpoint.features, dataset.identity, !options.data.empty());
     if (options.data.empty() && dataset.dataHash != checkpoint.dataHash)
         throw Error(ErrorKind::BadInput,
                     "data = {}: is not the data this run was trained on (its hash differs); name other data with --data if you "

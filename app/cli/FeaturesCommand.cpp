@@ -27,6 +27,7 @@ struct FeaturesOptions {
     std::string data;
     std::string select;
     std::string csv;
+    std::vector<std::filesystem::path> funding;
     ImportOptions import;
 };
 
@@ -76,15 +77,16 @@ int writeCsv(const FeaturesOptions& options)
 {
     const auto names = resolveFeatureSelection(options.select.empty() ? "default" : options.select);
     const BarSeries series = loadSeries(options.data, options.import);
+    const FundingSeries funding = options.funding.empty() ? FundingSeries() : importFunding(options.funding).series;
     if (options.csv == "-") {
-        writeFeatureCsv(series, names, {}, [](std::string_view text) { writeAll(stdout, text); });
+        writeFeatureCsv(series, names, funding, [](std::string_view text) { writeAll(stdout, text); });
         if (std::fflush(stdout) != 0)
             throw Error(ErrorKind::Io, "standard output cannot be written");
         return 0;
     }
     writeFileDurablyBy(options.csv, [&](const std::filesystem::path& temporary) {
         std::ofstream file(temporary, std::ios::binary);
-        writeFeatureCsv(series, names, {}, [&](std::string_view text) { file.write(text.data(), static_cast<std::streamsize>(text.size())); });
+        writeFeatureCsv(series, names, funding, [&](std::string_view text) { file.write(text.data(), static_cast<std::streamsize>(text.size())); });
         file.close();
         if (!file)
             throw Error(ErrorKind::Io, "{}: cannot be written; is the disk full?", options.csv);
@@ -128,6 +130,7 @@ void addFeaturesCommand(CLI::App& app, Action& action)
                         "Features with commas between: names, groups (momentum, ...), default or all. Without it --list shows all, --csv writes "
                         "default");
     command->add_option("--csv", options->csv, "File to write, one row a bar; - for standard output")->excludes(list);
+    command->add_option("--funding", options->funding, "A file of funding rates, for the funding group");
     command->add_option("--instrument", options->import.instrument, "Name of the instrument; else taken from the file name");
     command->add_option("--interval", options->import.intervalSeconds, "Seconds per bar; else the commonest step");
     command->add_flag("--json", options->json, "Print JSON");

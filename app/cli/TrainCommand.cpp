@@ -12,6 +12,7 @@
 #include "app/cli/TerminalProgress.h"
 #include "base/BuildInfo.h"
 #include "base/Error.h"
+#include "data/dataset/SyntheticMarket.h"
 #include "models/ModelFactory.h"
 
 namespace btcai::cli {
@@ -62,7 +63,10 @@ RunConfig newConfig(const TrainOptions& options)
                                                   : readRunConfig(options.configFile, options.fields);
     if (config.data.empty())
         throw Error(ErrorKind::BadInput, "--data is missing: name the market data to learn from");
-    config.data = std::filesystem::absolute(config.data).lexically_normal().string();
+    if (!parseSyntheticSpec(config.data))
+        config.data = std::filesystem::absolute(config.data).lexically_normal().string();
+    if (!config.features.funding.empty())
+        config.features.funding = std::filesystem::absolute(config.features.funding).lexically_normal().string();
     config.threads = setThreads(config.threads);
     return config;
 }

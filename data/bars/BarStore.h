@@ -79,7 +79,7 @@ public:
                       FileSystemOps& ops = posixFileSystem());
 
     /// Adds bars to the series of the same instrument and interval, or adds the series, or makes the store. Bars that are stored already
-    /// are accepted when equal; Error(BadInput) names times and both values where one differs. When nothing
+    /// are accepted when equal (volumes to 1e-12 of their size); Error(BadInput) names times and both values where one differs. When nothing
     /// is new, the file is not touched, and the provenance not kept.
     static AppendResult append(const BarSeries& series, const std::filesystem::path& path, const Provenance& provenance,
                                FileSystemOps& ops = posixFileSystem());

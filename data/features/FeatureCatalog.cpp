@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/Error.h"
+#include "data/bars/FieldHash.h"
 #include "data/features/KernelSupport.h"
 
 namespace btcai {
@@ -131,8 +132,11 @@ const FeatureInfo& findFeature(std::string_view name)
     if (found != catalog.end())
         return *found;
     const std::string_view shown = name.substr(0, kLongestName);
-    const auto nearest = std::ranges::min_element(catalog, {}, [&](const FeatureInfo& f) { return editDistance(shown, f.name); });
-    throw Error(ErrorKind::BadInput, "there is no feature \"{}\"; did you mean \"{}\"?", shown, nearest->name);
+    std::vector<std::string_view> known = groupNames();
+    for (const FeatureInfo& info : catalog)
+        known.push_back(info.name);
+    const auto nearest = std::ranges::min_element(known, {}, [&](std::string_view text) { return editDistance(shown, text); });
+    throw Error(ErrorKind::BadInput, "there is no feature \"{}\"; did you mean \"{}\"?", shown, *nearest);
 }
 
 std::vector<std::string> resolveFeatureSelection(std::string_view text)
@@ -158,6 +162,22 @@ std::vector<std::string> resolveFeatureSelection(std::string_view text)
             return names;
         text.remove_prefix(comma + 1);
     }
+}
+
+std::string featureSetHash(std::span<const std::string> names)
+{
+    FieldHash hash;
+    hash.addText("btcai-feature-set");
+    hash.addWord(kFeatureCatalogVersion);
+    hash.addWord(names.size());
+    for (const std::string& name : names) {
+        const FeatureInfo& info = findFeature(name);
+        for (const std::string_view text : {std::string_view(info.name), std::string_view(info.formula), std::string_view(info.parameters)})
+            hash.addText(text);
+        hash.addWord(static_cast<std::uint64_t>(info.warmUp));
+        hash.addWord(static_cast<std::uint64_t>(info.timeframeSeconds));
+    }
+    return hash.hexDigest();
 }
 
 } // namespace btcai

@@ -73,4 +73,8 @@ const FeatureInfo& findFeature(std::string_view name);
 /// and a set written twice.
 std::vector<std::string> resolveFeatureSelection(std::string_view text);
 
+/// SHA-256, in hex, over what the catalogue says of these features in this order (name, formula, parameters, warm-up, timeframe) and its
+/// version: two builds that give the same hash compute the same values.
+std::string featureSetHash(std::span<const std::string> names);
+
 } // namespace btcai

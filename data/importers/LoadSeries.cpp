@@ -94,13 +94,29 @@ ImportResult run(std::span<const std::filesystem::path> inputs, const ImportOpti
     return result;
 }
 
-/// A stored series on its own keeps its instrument and its grid.
-std::optional<ImportResult> openStored(std::span<const std::filesystem::path> inputs, Hashing hashing)
+/// Of a store with several series of bars the one that instrument and interval of the options name; else the only one.
+BarSeries readStored(const std::filesystem::path& path, const ImportOptions& options)
+{
+    std::vector<SeriesId> fitting;
+    std::size_t bars = 0;
+    for (const StoredSeries& stored : BarStore::list(path)) {
+        if (stored.id.kind != SeriesKind::Bars)
+            continue;
+        ++bars;
+        if ((options.instrument.empty() || options.instrument == stored.id.instrument)
+            && (options.intervalSeconds == 0 || options.intervalSeconds == stored.id.intervalSeconds))
+            fitting.push_back(stored.id);
+    }
+    return bars > 1 && fitting.size() == 1 ? BarStore::read(path, fitting.front()) : BarStore::read(path);
+}
+
+/// A stored series keeps its instrument and its grid.
+std::optional<ImportResult> openStored(std::span<const std::filesystem::path> inputs, const ImportOptions& options, Hashing hashing)
 {
     if (inputs.size() != 1 || !BarStore::looksLikeOne(inputs[0]))
         return std::nullopt;
     ImportResult result;
-    result.series = BarStore::read(inputs[0]);
+    result.series = readStored(inputs[0], options);
     ImportSource source;
     source.name = inputs[0].string();
     source.sha256 = hashing == Hashing::Sources ? sha256HexOfFile(inputs[0]) : std::string();
@@ -122,7 +138,7 @@ std::optional<ImportResult> openStored(std::span<const std::filesystem::path> in
 
 ImportResult importSeries(std::span<const std::filesystem::path> inputs, const ImportOptions& options)
 {
-    if (auto stored = openStored(inputs, Hashing::Sources))
+    if (auto stored = openStored(inputs, options, Hashing::Sources))
         return std::move(*stored);
     return run(inputs, options, Strictness::Strict, Hashing::Sources);
 }
@@ -131,7 +147,7 @@ ImportResult importSeries(const std::filesystem::path& path, const ImportOptions
 
 ImportResult inspectSeries(std::span<const std::filesystem::path> inputs, const ImportOptions& options)
 {
-    if (auto stored = openStored(inputs, Hashing::Sources))
+    if (auto stored = openStored(inputs, options, Hashing::Sources))
         return std::move(*stored);
     return run(inputs, options, Strictness::Lenient, Hashing::Sources);
 }
@@ -166,7 +182,7 @@ Content contentOf(std::span<const std::filesystem::path> inputs, const ImportOpt
 BarSeries loadSeries(const std::filesystem::path& path, const ImportOptions& options)
 {
     const std::span inputs(&path, 1);
-    if (auto stored = openStored(inputs, Hashing::Skip))
+    if (auto stored = openStored(inputs, options, Hashing::Skip))
         return std::move(stored->series);
     return std::move(run(inputs, options, Strictness::Strict, Hashing::Skip).series);
 }

@@ -11,7 +11,7 @@ namespace btcai {
 /// into bars of options.intervalSeconds), and BarStore files. Nothing is repaired silently: what is wrong and decided by no option ends
 /// the import. Throws Error(BadInput) for a file that is none ("FILE: is not a data set: ...") or has a bad row (file, line
 /// and field), Error(Corrupt) for a damaged BarStore file, Error(Io) when it cannot be read.
-/// A BarStore file on its own states instrument and interval itself; options are ignored.
+/// A BarStore file states instrument and interval itself; of several series in it, options.instrument and options.intervalSeconds name one.
 ImportResult importSeries(const std::filesystem::path& path, const ImportOptions& options = {});
 
 /// Merges several files, and all files of a folder, into one series. Times that stand in several with the same values are fine; where

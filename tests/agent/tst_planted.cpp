@@ -57,7 +57,7 @@ double attainableLogReturn(const RunConfig& config, const SyntheticMarket& marke
 {
     MarketEncoder encoder(MarketEncoderOptions{.features = 1, .width = config.model.width, .patch = config.model.patchBars,
                                                .tokens = config.model.lookbackBars / config.model.patchBars});
-    const MarketDataset dataset = makeMarketDataset(config, market.series, static_cast<std::size_t>(encoder->contextRows()));
+    const MarketDataset dataset = makeMarketDataset(config, {market.series}, static_cast<std::size_t>(encoder->contextRows()));
     TradingEnvOptions options;
     options.rows = {dataset.split.test};
     options.stretches = options.accounts = 1;

@@ -330,7 +330,7 @@ private slots:
         config.ppo = tiny.ppo;
         config.evaluation = tiny.evaluation;
         Run run;
-        const std::size_t bars = 10 * static_cast<std::size_t>(config.model.lookbackBars) + 10000;
+        const std::size_t bars = 16 * static_cast<std::size_t>(config.model.lookbackBars) + 10000; // what is kept between the parts is twice the look-back
         const TrainingResult result = run.train(config, false, {}, makeSyntheticMarket({.bars = bars, .seed = 3}).series);
         QVERIFY(result.end == TrainingEnd::Finished);
         QCOMPARE(result.step, std::int64_t{512});

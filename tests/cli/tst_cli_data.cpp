@@ -36,6 +36,74 @@ private slots:
         QVERIFY2(spoken.code == 0 && spoken.out.contains("495 bars of 300 s") && spoken.out.contains("5 gaps with 5 missing bars"), spoken.shown());
     }
 
+    // A store takes several series; what stands in it is added to, never replaced in silence.
+    void aStoreIsAddedTo()
+    {
+        QTemporaryDir folder;
+        const QString first = folder.filePath("btcusd.csv"), stored = folder.filePath("all.h5");
+        writeText(first, wanderingCsv(500));
+        QCOMPARE(runBtcai({"import", first, "-o", stored, "--json"}).json()["stored"]["added"], Json(495));
+        QCOMPARE(runBtcai({"import", first, "-o", stored, "--json"}).json()["stored"]["equal"], Json(495));
+        // The first bar opens at 02:40, the last at 20:15 of the next day: hours 2 to 44.
+        const CliResult hourly = runBtcai({"import", first, "-o", stored, "--resample", "3600", "--json"});
+        QVERIFY2(hourly.code == 0 && hourly.json()["stored"]["added"] == 43, hourly.shown());
+        const CliResult which = runBtcai({"check", stored});
+        QVERIFY2(which.code == 2 && which.says("BTCUSD 300 s, BTCUSD 3600 s"), which.shown());
+        QCOMPARE(runBtcai({"check", stored, "--interval", "3600", "--json"}).json()["present"], Json(43));
+
+        writeText(first, wanderingCsv(500, 2));
+        const std::string before = readText(stored);
+        const CliResult other = runBtcai({"import", first, "-o", stored});
+        QVERIFY2(other.code == 2 && other.says("differ from what is stored"), other.shown());
+        QVERIFY(readText(stored) == before);
+        QCOMPARE(runBtcai({"import", first, "-o", stored, "--replace", "--json"}).json()["stored"]["added"], Json(495));
+        QCOMPARE(runBtcai({"check", stored, "--json"}).json()["present"], Json(495));
+    }
+
+    // RSI worked out of the table itself: for prices that only rise it is 100.
+    void featuresAreListedAndWritten()
+    {
+        QTemporaryDir folder;
+        const QString csv = folder.filePath("up.csv"), out = folder.filePath("out.csv");
+        std::string text = "timestamp,open,high,low,close,volume\n";
+        for (int i = 0; i < 40; ++i)
+            text += fmt::format("{},{},{},{},{},1\n", 1'500'000'000LL - 1'500'000'000LL % 300 + 300 * i, 100 + i, 101 + i, 100 + i, 101 + i);
+        writeText(csv, text);
+        const CliResult written = runBtcai({"features", "--data", csv, "--select", "RSI_14,MOM_10", "--csv", out});
+        QVERIFY2(written.code == 0, written.shown());
+        const QStringList lines = QString::fromStdString(readText(out)).split('\n', Qt::SkipEmptyParts);
+        QCOMPARE(lines.size(), 41);
+        QCOMPARE(lines[0], QString("timestamp,RSI_14,MOM_10"));
+        QCOMPARE(lines[1], QString::number(1'500'000'000LL - 1'500'000'000LL % 300) + ",,");
+        QVERIFY2(lines.last().endsWith(",100,10"), qPrintable(lines.last()));
+
+        const Json list = runBtcai({"features", "--list", "--json"}).json();
+        QVERIFY(list["features"].size() >= 100 && list["catalogue_version"].get<int>() >= 2);
+        for (const Json& feature : list["features"])
+            for (const char* key : {"name", "group", "formula", "source", "parameters", "warm_up", "range", "reference"})
+                QVERIFY2(feature.contains(key), key);
+        const CliResult unknown = runBtcai({"features", "--data", csv, "--select", "statistical", "--csv", "-"});
+        QVERIFY2(unknown.code == 2 && unknown.says("\"statistics\""), unknown.shown());
+    }
+
+    void causalityCanBeChecked()
+    {
+        QTemporaryDir folder;
+        const QString csv = folder.filePath("a.csv");
+        writeText(csv, wanderingCsv(800));
+        const CliResult result = runBtcai({"check", "--causality", "--data", csv, "--select", "default,level", "--json"});
+        QVERIFY2(result.code == 0 && result.json()["passed"] == true, result.shown());
+    }
+
+    // Downloads are the business of the program beside it, with its own options and exit codes.
+    void fetchIsPassedOn()
+    {
+        const CliResult help = runBtcai({"fetch", "--help"});
+        QVERIFY2(help.code == 0 && help.out.contains("--exchange"), help.shown());
+        const CliResult usage = runBtcai({"fetch", "--exchange", "nowhere"});
+        QVERIFY2(usage.code != 0, usage.shown());
+    }
+
     void aDamagedStoreIsRefused()
     {
         QTemporaryDir folder;

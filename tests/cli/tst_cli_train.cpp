@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include "agent/protocol/EventLog.h"
+#include "base/Hash.h"
 #include "tests/cli/CliTest.h"
 
 using namespace btcai;
@@ -38,6 +39,38 @@ private slots:
             QVERIFY2(cash[key] == 0, key);
         QVERIFY(evaluation["rows"][2]["exposure"].get<double>() > 0.9);
         QVERIFY(evaluation["rows"][0]["standard_error"].is_number() && evaluation["rows"][1]["standard_error"].is_null());
+    }
+
+    // A run says what its features are; a checkpoint of another catalogue is not evaluated, nor gone on with.
+    void otherFeaturesAreRefused()
+    {
+        QTemporaryDir folder;
+        const QString run = folder.filePath("run");
+        std::filesystem::copy(m_run.toStdString(), run.toStdString(), std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+        const Json manifest = parseJson(readText(run + "/manifest.json"), "manifest");
+        QVERIFY(manifest["feature_catalogue_version"].get<int>() >= 2 && manifest["feature_set_hash"].get<std::string>().size() == 64);
+        QVERIFY(manifest["quality"]["score"].get<double>() > 0.0 && manifest["split"]["scheme"] == "time");
+        const CliResult same = runBtcai({"evaluate", "--run", run});
+        QVERIFY2(same.code == 0, same.shown());
+
+        // As if the build of then had another catalogue: the checkpoint says so, with its sums in order.
+        for (const auto& entry : std::filesystem::directory_iterator((run + "/checkpoints").toStdString())) {
+            if (!entry.is_directory() || entry.is_symlink())
+                continue;
+            const QString checkpoint = QString::fromStdString(entry.path().string());
+            const std::string before = readText(checkpoint + "/state.json");
+            Json state = parseJson(before, "state");
+            state["feature_catalogue_version"] = 1;
+            const std::string after = state.dump();
+            writeText(checkpoint + "/state.json", after);
+            std::string index = readText(checkpoint + "/checkpoint.json");
+            index.replace(index.find(sha256Hex(before)), 64, sha256Hex(after));
+            writeText(checkpoint + "/checkpoint.json", index);
+        }
+        const CliResult refused = runBtcai({"evaluate", "--run", run});
+        QVERIFY2(refused.code == 2 && refused.says("catalogue version 1"), refused.shown());
+        const CliResult notResumed = runBtcai({"train", "--resume", "--run", run});
+        QVERIFY2(notResumed.code == 2 && notResumed.says("catalogue version 1"), notResumed.shown());
     }
 
     // Buy-and-hold, computed here from the CSV file: bought at the open after the first close of the test part with all the cash, all

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "agent/config/RunConfig.h"
+#include "base/Json.h"
+#include "data/bars/BarSeries.h"
+#include "data/bars/FundingSeries.h"
+
+namespace btcai {
+
+/// What a configuration learns from, before features are computed.
+struct MarketData {
+    MarketData() = default;
+    MarketData(BarSeries bars, FundingSeries rates = {}) : series(std::move(bars)), funding(std::move(rates)) {}
+
+    BarSeries series;
+    FundingSeries funding; ///< empty where the configuration names none
+    Json quality;          ///< score, and the findings that would have blocked the run: for the manifest; null when it was not checked
+};
+
+/// Reads config.data (a file, a stored series, of several in a store "FILE#INSTRUMENT/SECONDS", or "synthetic:...") and config.features.funding. Throws Error(BadInput) naming the field for
+/// data that are missing, and with the findings for data that fail the check (data/quality) unless config.quality.allowBad.
+MarketData loadMarketData(const RunConfig& config);
+
+} // namespace btcai
