@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <memory>
 
@@ -7,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "base/Json.h"
 #include "data/dataset/SyntheticMarket.h"
@@ -29,19 +29,11 @@ struct BenchOptions {
     bool json = false;
 };
 
-double wallSeconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 double cpuSeconds(clockid_t clock)
 {
     timespec time{};
     ::clock_gettime(clock, &time);
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-double median(std::vector<double> values)
-{
-    std::ranges::sort(values);
-    return 0.5 * (values[values.size() / 2] + values[(values.size() - 1) / 2]);
 }
 
 /// One kernel over all bars as the batch runs it: the least processor time of the repeats, so that neighbours on the machine count little.

@@ -30,6 +30,7 @@ void addTrainCommand(CLI::App& app, Action& action);
 void addEvaluateCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
 /// To the command `bench`.
+void addBenchData(CLI::App& bench, Action& action);
 void addBenchFeatures(CLI::App& bench, Action& action);
 
 /// Prints one line of JSON on stdout. Bytes that are no UTF-8, which file names may hold, are replaced.
