@@ -77,10 +77,12 @@ std::int64_t continuedFrom(const Options& options)
 {
     if (!std::filesystem::exists(options.output))
         throw Error(ErrorKind::BadInput, "{} does not exist yet; say with --from where to start", options.output);
-    const BarSeries series = BarStore::read(options.output);
-    if (series.empty())
-        throw Error(ErrorKind::BadInput, "{} holds no bars yet; say with --from where to start", options.output);
-    return std::max(series.startTime(), series.timestamp(series.size() - 1) - kOverlapBars * series.intervalSeconds());
+    const SeriesId id = SeriesId::bars(options.instrument.empty() ? options.symbol : options.instrument, parseInterval(options.interval));
+    const std::vector<StoredSeries> list = BarStore::list(options.output);
+    const auto stored = std::ranges::find(list, id, &StoredSeries::id);
+    if (stored == list.end() || stored->present == 0)
+        throw Error(ErrorKind::BadInput, "{} holds no {} yet; say with --from where to start", options.output, id.toString());
+    return std::max(stored->firstTime, stored->lastTime - kOverlapBars * id.intervalSeconds);
 }
 
 ExchangeConfig configOf(const Options& options)

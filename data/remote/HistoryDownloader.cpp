@@ -51,28 +51,13 @@ std::size_t verify(const BarSeries& store, const std::vector<Bar>& bars)
     return verified;
 }
 
-/// The store's series, or an empty one; throws Error(BadInput) when it holds something else.
+/// The store's series of this instrument and interval; an empty one where the store, or that series in it, isn't there yet.
 BarSeries readStore(const DownloadRequest& request)
 {
-    if (!std::filesystem::exists(request.store))
+    const SeriesId id = SeriesId::bars(request.instrument, request.intervalSeconds);
+    if (!std::filesystem::exists(request.store) || std::ranges::count(BarStore::list(request.store), id, &StoredSeries::id) == 0)
         return BarSeries(request.instrument, request.intervalSeconds);
-    BarSeries series = BarStore::read(request.store);
-    if (series.instrument() != request.instrument || series.intervalSeconds() != request.intervalSeconds)
-        throw Error(ErrorKind::BadInput, "{}: holds {} in bars of {} s, not {} in bars of {} s; choose another file",
-                    request.store.string(), series.instrument(), series.intervalSeconds(), request.instrument, request.intervalSeconds);
-    return series;
-}
-
-/// The store with the bars it lacks.
-BarSeries merged(const BarSeries& store, const std::vector<Bar>& bars)
-{
-    std::vector<Bar> stored;
-    for (std::size_t i = 0; i < store.size(); ++i)
-        if (const auto bar = store.bar(i))
-            stored.push_back(*bar);
-    std::vector<Bar> all;
-    std::ranges::set_union(stored, bars, std::back_inserter(all), {}, &Bar::timestamp, &Bar::timestamp); // of equals, the store's
-    return BarSeries::fromBars(store.instrument(), store.intervalSeconds(), all);
+    return BarStore::read(request.store, id);
 }
 
 DownloadRequest onGrid(DownloadRequest request)
@@ -195,8 +180,23 @@ private:
             report.storeOnlyBars += m_store.present(i) ? 1 : 0;
         report.storeOnlyBars -= report.verifiedBars;
         if (report.newBars > 0)
-            BarStore::write(merged(m_store, bars), m_request.store);
+            append(bars);
         return report;
+    }
+
+    /// Adds what the store lacks, and where it came from.
+    void append(const std::vector<Bar>& bars)
+    {
+        std::vector<Bar> fresh;
+        std::ranges::copy_if(bars, std::back_inserter(fresh), [&](const Bar& bar) { return !barAt(m_store, bar.timestamp); });
+        const BarSeries series = BarSeries::fromBars(m_request.instrument, m_request.intervalSeconds, fresh);
+        const ExchangeConfig& config = m_fetcher.client().config();
+        BarStore::append(series, m_request.store,
+                         Provenance::now({{config.restUrl, series.contentHash()}},
+                                         {{"exchange", exchangeName(config.exchange)},
+                                          {"symbol", m_request.symbol},
+                                          {"from", formatUtc(m_request.from)},
+                                          {"to", formatUtc(m_request.to)}}));
     }
 
     DownloadRequest m_request;

@@ -613,15 +613,26 @@ private slots:
         QVERIFY(sameBars(bench.stored(), realBars(kFrom, kTo)));
     }
 
-    void aStoreOfSomethingElseIsRefused()
+    // Another series of the store stays beside the one that comes, which says where it came from.
+    void otherSeriesOfTheStoreStay()
     {
         Bench bench(Exchange::Binance);
         BarStore::write(BarSeries::fromBars("ETHUSD", kStep, realBars(kFrom, kMiddle)), bench.store());
-        const auto before = filesOf(bench.data());
-        const auto failure = bench.failure(kFrom, kTo);
-        QVERIFY(failure && failure->kind == ErrorKind::BadInput && failure->says("ETHUSD"));
-        QCOMPARE(bench.requests(), std::size_t{0});
-        QVERIFY(filesOf(bench.data()) == before);
+        QCOMPARE(bench.download(kFrom, kTo).newBars, realBars(kFrom, kTo).size());
+        QVERIFY(sameBars(barsOf(BarStore::read(bench.store(), SeriesId::bars("ETHUSD", kStep))), realBars(kFrom, kMiddle)));
+        const auto list = BarStore::list(bench.store());
+        QCOMPARE(list.size(), std::size_t{2});
+        for (const StoredSeries& stored : list)
+            if (stored.id.instrument != "ETHUSD") {
+                QVERIFY(sameBars(barsOf(BarStore::read(bench.store(), stored.id)), realBars(kFrom, kTo)));
+                QCOMPARE(stored.provenance.size(), std::size_t{1});
+                QVERIFY(stored.provenance[0].options["exchange"] == "binance" && stored.provenance[0].files[0].name.starts_with("https://127.0.0.1"));
+            }
+    }
+
+    void whatIsNoStoreIsRefused()
+    {
+        Bench bench(Exchange::Binance);
         writeBytes(bench.store(), "no store");
         QVERIFY(bench.failure(kFrom, kTo));
         QVERIFY(filesOf(bench.data()).at("btc.h5") == "no store");

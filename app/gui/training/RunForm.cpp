@@ -32,6 +32,10 @@ QString sectionTitle(const QString& key)
         return RunForm::tr("Market and machine");
     if (key == QLatin1String("train"))
         return RunForm::tr("Training");
+    if (key == QLatin1String("quality"))
+        return RunForm::tr("Data quality");
+    if (key == QLatin1String("augment"))
+        return RunForm::tr("Augmentation");
     if (key == QLatin1String("split"))
         return RunForm::tr("Data split");
     if (key.size() <= 3) // an abbreviation, such as PPO
