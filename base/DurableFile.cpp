@@ -132,6 +132,20 @@ void writeAll(FileSystemOps& ops, int descriptor, std::string_view bytes, const 
     }
 }
 
+/// A device, pipe or socket, or a link to one, must never be renamed over: as root that would take it from the whole machine.
+void refuseDevice(const fs::path& path)
+{
+    std::error_code ignored;
+    switch (fs::status(path, ignored).type()) {
+    case fs::file_type::block:
+    case fs::file_type::character:
+    case fs::file_type::fifo:
+    case fs::file_type::socket:
+        throw Error(ErrorKind::BadInput, "{}: is a device, pipe or socket, which no file can replace; choose another name", path.string());
+    default: return;
+    }
+}
+
 void renameIntoPlace(FileSystemOps& ops, Aside& aside, const fs::path& path, Folder& folder)
 {
     if (ops.rename(aside.path(), path) != 0)
@@ -207,6 +221,7 @@ fs::path temporaryPathFor(const fs::path& path)
 
 void writeFileDurably(const fs::path& path, std::string_view bytes, FileSystemOps& ops)
 {
+    refuseDevice(path);
     Folder folder(ops, parentOf(path));
     const fs::path temporary = temporaryPathFor(path);
     Descriptor file(ops, ops.create(temporary));
@@ -228,6 +243,7 @@ void writeFileDurably(const fs::path& path, std::span<const std::byte> bytes, Fi
 
 void writeFileDurablyBy(const fs::path& path, const std::function<void(const fs::path&)>& write, FileSystemOps& ops)
 {
+    refuseDevice(path);
     Folder folder(ops, parentOf(path));
     Aside aside(ops, temporaryPathFor(path));
     write(aside.path());

@@ -19,7 +19,8 @@ namespace btcai {
 /// but might not survive a power cut; the message says so.
 ///
 /// The functions block on the disk. They may run in several threads at once. Of several writers of one path the last
-/// rename wins. A symbolic link at the path is replaced, not followed. Folders must exist already.
+/// rename wins. A symbolic link at the path is replaced, not followed; a device, pipe or socket, or a link to one, is refused with
+/// Error(BadInput). Folders must exist already.
 
 /// Replaces `path` by these bytes.
 void writeFileDurably(const std::filesystem::path& path, std::string_view bytes,

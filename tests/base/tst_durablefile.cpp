@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -257,6 +258,29 @@ private slots:
             QCOMPARE(contentOf(final / "state/rng"), text);
             QCOMPARE(entriesIn(m_folder), std::size_t{1});
         }
+    }
+
+    // A pipe here, since a test must not risk a device: they are told apart in the same place. Links to them count.
+    void devicesAreNeverReplaced()
+    {
+        const fs::path pipe = m_folder / "pipe";
+        QCOMPARE(::mkfifo(pipe.c_str(), 0600), 0);
+        fs::create_symlink(pipe, m_folder / "link");
+        for (const char* name : {"pipe", "link"}) {
+            const fs::path path = m_folder / name;
+            for (const auto& write : {std::function<void()>([&] { writeFileDurably(path, newText); }),
+                                      std::function<void()>([&] { writeFileDurablyBy(path, [](const fs::path& aside) { std::ofstream(aside) << newText; }); })}) {
+                try {
+                    write();
+                    QFAIL(name);
+                } catch (const Error& error) {
+                    QCOMPARE(error.kind(), ErrorKind::BadInput);
+                    QVERIFY(std::string(error.what()).find(path.string()) != std::string::npos);
+                }
+            }
+        }
+        QVERIFY(fs::is_fifo(pipe) && fs::is_symlink(m_folder / "link"));
+        QCOMPARE(entriesIn(m_folder), std::size_t{2});
     }
 
     void errorsNameThePathAndTheReason()
