@@ -10,6 +10,7 @@
 #include "base/Log.h"
 #include "data/bars/BarStore.h"
 #include "data/dataset/SyntheticMarket.h"
+#include "data/features/FeatureKernel.h"
 #include "data/importers/LoadSeries.h"
 #include "data/quality/QualityReport.h"
 
@@ -67,14 +68,31 @@ FundingSeries loadFunding(const RunConfig& config)
 
 } // namespace
 
+/// Features of the funding group are 0 where no rate is known: an agent must not learn from a column of zeros unawares.
+void checkFunding(const RunConfig& config, const MarketData& data)
+{
+    const auto names = resolveFeatureSelection(config.features.select);
+    const bool wanted = std::ranges::any_of(names, [](const std::string& name) { return findFeature(name).group == FeatureGroup::Funding; });
+    const bool all = config.features.select == "all"; // everything there is, funding only if given
+    if (wanted && !all && data.funding.empty())
+        throw Error(ErrorKind::BadInput, "features.select = {}: funding features need features.funding, a file of funding rates", config.features.select);
+    const auto end = data.series.timestamp(data.series.size());
+    if (!data.funding.empty() && (data.funding.rates().front().timestamp >= end || !data.funding.latest(end)
+                                  || data.funding.rates().back().timestamp < data.series.startTime()))
+        throw Error(ErrorKind::BadInput, "features.funding = {}: its rates lie outside of the time of the data", config.features.funding);
+    if (!data.funding.empty() && !wanted)
+        logWarning("features.funding is given, but no feature of the funding group is chosen");
+}
+
 MarketData loadMarketData(const RunConfig& config)
 {
     if (config.data.empty())
         throw Error(ErrorKind::BadInput, "data: no market data given; name a CSV file or a stored series");
-    if (const auto synthetic = parseSyntheticSpec(config.data))
-        return {makeSyntheticMarket(synthetic->options).series, loadFunding(config)};
-    MarketData data{loadBars(config.data), loadFunding(config)};
-    data.quality = checkQuality(config, data.series);
+    const auto synthetic = parseSyntheticSpec(config.data);
+    MarketData data{synthetic ? makeSyntheticMarket(synthetic->options).series : loadBars(config.data), loadFunding(config)};
+    checkFunding(config, data);
+    if (!synthetic)
+        data.quality = checkQuality(config, data.series);
     return data;
 }
 

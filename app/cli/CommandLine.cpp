@@ -29,10 +29,13 @@ bool wantsJson(int argc, char** argv)
 
 int report(const std::string& kind, const std::string& message, int code, bool json)
 {
-    if (json)
-        printJson({{"error", {{"kind", kind}, {"message", message}}}});
-    else
-        fmt::print(stderr, "btcai: {}\n", message);
+    try {
+        if (json)
+            printJson({{"error", {{"kind", kind}, {"message", message}}}});
+        else
+            fmt::print(stderr, "btcai: {}\n", message);
+    } catch (const std::system_error&) { // nobody can be told: the exit code says it
+    }
     return code;
 }
 
@@ -67,6 +70,14 @@ void addFetchCommand(CLI::App& app, Action& action)
 }
 
 } // namespace
+
+void refuseToOverwrite(std::span<const std::filesystem::path> inputs, const std::filesystem::path& output)
+{
+    std::error_code ignored;
+    for (const std::filesystem::path& input : inputs)
+        if (std::filesystem::equivalent(input, output, ignored) && !std::filesystem::is_directory(input, ignored))
+            throw Error(ErrorKind::BadInput, "{}: is what is read, and would be overwritten; choose another name", output.string());
+}
 
 void printJson(const Json& json) { fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
@@ -116,13 +127,19 @@ int run(int argc, char** argv)
         log.consoleLevel = parseLogLevel(logLevel);
         log.consoleFormat = log.fileFormat = logFormat == "json" ? LogFormat::JsonLines : LogFormat::Text;
         const LogSession session(log);
-        return action(log);
+        const int code = action(log);
+        if (std::fflush(stdout) != 0)
+            throw Error(ErrorKind::Io, "standard output cannot be written");
+        return code;
     } catch (const CLI::Success& success) { // --help and --version
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
         return report("usage", fmt::format("{}. See 'btcai --help'", error.what()), kUsageError, json);
     } catch (const Error& error) {
         return report(std::string(errorKindName(error.kind())), error.what(), exitCode(error.kind()), json);
+    } catch (const std::system_error& error) { // of fmt::print: a full or closed standard output
+        return report(std::string(errorKindName(ErrorKind::Io)), fmt::format("standard output cannot be written: {}", error.what()),
+                      exitCode(ErrorKind::Io), json);
     } catch (const std::exception& error) {
         return report("internal", error.what(), exitCode(ErrorKind::Internal), json);
     }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,9 @@ void addBenchCommand(CLI::App& app, Action& action);
 /// To the command `bench`.
 void addBenchData(CLI::App& bench, Action& action);
 void addBenchFeatures(CLI::App& bench, Action& action);
+
+/// Throws Error(BadInput) when the output is one of the files that are read.
+void refuseToOverwrite(std::span<const std::filesystem::path> inputs, const std::filesystem::path& output);
 
 /// Prints one line of JSON on stdout. Bytes that are no UTF-8, which file names may hold, are replaced.
 void printJson(const Json& json);

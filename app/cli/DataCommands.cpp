@@ -97,6 +97,9 @@ template <typename Series>
 AppendResult store(const Series& series, const DataOptions& options, const ImportReport& report)
 {
     const Provenance provenance = provenanceOf(report);
+    refuseToOverwrite(options.inputs, options.output);
+    if (options.replace && std::filesystem::exists(options.output) && !BarStore::looksLikeOne(options.output))
+        throw Error(ErrorKind::BadInput, "{}: is not a bar store, so --replace leaves it alone; choose another name", options.output);
     if (!options.replace)
         return BarStore::append(series, options.output, provenance);
     AppendResult stored;

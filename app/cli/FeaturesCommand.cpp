@@ -78,6 +78,8 @@ int writeCsv(const FeaturesOptions& options)
     const auto names = resolveFeatureSelection(options.select.empty() ? "default" : options.select);
     const BarSeries series = loadSeries(options.data, options.import);
     const FundingSeries funding = options.funding.empty() ? FundingSeries() : importFunding(options.funding).series;
+    const std::filesystem::path input = options.data;
+    refuseToOverwrite({&input, 1}, options.csv);
     if (options.csv == "-") {
         writeFeatureCsv(series, names, funding, [](std::string_view text) { writeAll(stdout, text); });
         if (std::fflush(stdout) != 0)

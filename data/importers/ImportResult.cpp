@@ -82,7 +82,7 @@ Json toJson(const ImportOptions& options)
     text("asset", options.asset);
     choice("on-conflict", options.onConflict, kOnConflict);
     choice("off-grid", options.onOffGrid, kOnOffGrid);
-    choice("disorder", options.onDisorder, kOnDisorder);
+    choice("on-disorder", options.onDisorder, kOnDisorder);
     choice("swapped-volume", options.onSwappedVolume, kOnSwapped);
     choice("empty", options.onEmpty, kOnEmpty);
     choice("repeats", options.onRepeats, kOnRepeats);

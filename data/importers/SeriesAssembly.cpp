@@ -216,7 +216,12 @@ void tradesToBars(std::vector<PartRows>& parts, const ImportOptions& options, Im
 
 bool isOffGrid(const RawBar& bar, std::int64_t interval) { return bar.micros % (interval * kMicrosPerSecond) != 0; }
 
-std::int64_t commonestStep(const std::vector<RawBar>& rows, const std::string& file)
+struct Step {
+    std::int64_t seconds = 0;
+    std::size_t count = 0;
+};
+
+Step commonestStep(const std::vector<RawBar>& rows, const std::string& file)
 {
     std::map<std::int64_t, std::size_t> counts; // at most a day's seconds: longer steps are no interval of ours
     for (std::size_t i = 1; i < rows.size(); ++i) {
@@ -226,15 +231,17 @@ std::int64_t commonestStep(const std::vector<RawBar>& rows, const std::string& f
     }
     if (counts.empty())
         throw Error(ErrorKind::BadInput, "{}: the bar interval cannot be told from {} rows; state it with --interval SECONDS", file, rows.size());
-    return std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; })->first;
+    const auto commonest = std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; });
+    return {commonest->first, commonest->second};
 }
 
-/// The commonest step, unless most rows are off its grid, as with seconds that are mostly missing: then the longest usual interval that all are on.
+/// The commonest step. Only where it is not that of most rows, and most are off its grid, as with seconds that are mostly missing, the longest
+/// usual interval that all are on: bars of one length that stand beside the grid are a fault, not shorter bars.
 std::int64_t findInterval(const std::vector<RawBar>& rows, const std::string& file)
 {
-    const std::int64_t step = commonestStep(rows, file);
-    const auto off = std::ranges::count_if(rows, [&](const auto& bar) { return isOffGrid(bar, step); });
-    if (2 * static_cast<std::size_t>(off) <= rows.size())
+    const auto [step, count] = commonestStep(rows, file);
+    const auto off = std::ranges::count_if(rows, [interval = step](const auto& bar) { return isOffGrid(bar, interval); });
+    if (2 * static_cast<std::size_t>(off) <= rows.size() || 2 * count > rows.size())
         return step;
     for (const std::int64_t usual : {43200, 28800, 21600, 14400, 7200, 3600, 1800, 900, 300, 180, 60, 30, 15, 5, 1})
         if (usual < step && std::ranges::none_of(rows, [&](const auto& bar) { return isOffGrid(bar, usual); }))
@@ -298,7 +305,7 @@ void sayWhatWasDecided(const FaultLog& log, const ImportOptions& options, Import
     for (const auto& [option, kinds] : std::initializer_list<std::pair<const char*, std::vector<FaultKind>>>{
              {"on-conflict", {FaultKind::DuplicateConflicting, FaultKind::OverlapConflicting}},
              {"off-grid", {FaultKind::OffGrid}},
-             {"disorder", {FaultKind::Disorder}},
+             {"on-disorder", {FaultKind::Disorder}},
              {"swapped-volume", {FaultKind::SwappedVolume}}})
         for (const FaultKind kind : kinds)
             if (log.count(kind) > 0 && given.contains(option))

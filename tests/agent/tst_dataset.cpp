@@ -204,6 +204,27 @@ private slots:
         QVERIFY(!data.quality["errors"].empty() && data.quality["score"].get<double>() < 100.0);
     }
 
+    // A column of zeros is no feature.
+    void fundingFeaturesNeedTheirRates()
+    {
+        RunConfig config = smallConfig();
+        config.data = "synthetic:gbm,bars=3000";
+        config.features.select = "default,funding";
+        QVERIFY(messageOf([&] { loadMarketData(config); }).find("features.funding") != std::string::npos);
+        QTemporaryDir folder;
+        config.features.funding = folder.filePath("rates.csv").toStdString();
+        for (const std::int64_t first : {1514764800LL, 1700000000LL / 28800 * 28800}) { // the market begins at the former
+            QFile file(folder.filePath("rates.csv"));
+            QVERIFY(file.open(QIODevice::WriteOnly | QIODevice::Truncate));
+            file.write("timestamp,funding_rate\n");
+            for (int i = 0; i < 9; ++i)
+                file.write(QByteArray::number(static_cast<qlonglong>(first + 28800 * i)) + ",0.0001\n");
+            file.close();
+            const std::string message = messageOf([&] { loadMarketData(config); });
+            QVERIFY2(message.empty() == (first == 1514764800), message.c_str());
+        }
+    }
+
     void marketsCanBeMadeUp()
     {
         RunConfig config = smallConfig();

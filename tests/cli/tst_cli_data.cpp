@@ -60,6 +60,47 @@ private slots:
         QCOMPARE(runBtcai({"check", stored, "--json"}).json()["present"], Json(495));
     }
 
+    // Neither an input nor a file that is no store is ever overwritten.
+    void whatIsReadIsNotOverwritten()
+    {
+        QTemporaryDir folder;
+        const QString csv = folder.filePath("a.csv"), other = folder.filePath("notes.h5");
+        writeText(csv, wanderingCsv(400));
+        writeText(other, "hello");
+        const auto before = filesBelow(folder.path());
+        for (const QStringList& arguments : {QStringList{"import", csv, "-o", csv, "--replace"}, {"features", "--data", csv, "--csv", csv},
+                                             {"import", csv, "-o", other, "--replace"}, {"import", csv, "-o", other}}) {
+            const CliResult result = runBtcai(arguments);
+            QVERIFY2(result.code == 2, result.shown());
+            QVERIFY(filesBelow(folder.path()) == before);
+        }
+    }
+
+    // Bars beside the grid are a fault, and seven minutes are no interval; neither becomes a shorter one, mostly missing.
+    void anIntervalIsNotInvented()
+    {
+        QTemporaryDir folder;
+        const QString csv = folder.filePath("a.csv"), stored = folder.filePath("a.h5");
+        for (const auto& [first, step, says] : {std::tuple(1514764817, 300, "off-grid"), {1514764800, 420, "420 s is not possible"}}) {
+            std::string text = "timestamp,open,high,low,close,volume\n";
+            for (int i = 0; i < 400; ++i)
+                text += fmt::format("{},1,2,1,2,1\n", first + step * i);
+            writeText(csv, text);
+            const CliResult result = runBtcai({"import", csv, "-o", stored});
+            QVERIFY2(result.code == 2 && result.says(says), result.shown());
+        }
+    }
+
+    void aFullOutputIsAnError()
+    {
+        QTemporaryDir folder;
+        const QString csv = folder.filePath("a.csv");
+        writeText(csv, wanderingCsv(400));
+        for (const char* command : {"check '%1' > /dev/full", "features --list --json > /dev/full", "features --data '%1' --csv - > /dev/full",
+                                    "features --data '%1' --csv - 1>/dev/full 2>/dev/full"})
+            QCOMPARE(runProgram("sh", {"-c", QString("'" BTCAI_EXECUTABLE "' ") + QString(command).arg(csv)}).code, 3);
+    }
+
     // RSI worked out of the table itself: for prices that only rise it is 100.
     void featuresAreListedAndWritten()
     {
