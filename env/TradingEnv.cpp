@@ -7,74 +7,104 @@
 #include "base/Error.h"
 #include "base/Rng.h"
 #include "env/ByteArchive.h"
-#include "env/execution/Fill.h"
 
 namespace btcai {
 
 namespace {
 
-constexpr std::uint32_t kSnapshotVersion = 2;
+constexpr std::uint32_t kSnapshotVersion = 3;
 
-/// A position below this share of the wanted one counts as closed: what is left is rounding of the volume cap.
-constexpr double kDust = 1e-12;
-
-/// Below this share of the initial cash, equity is shown as this: what is gone has no logarithm.
+/// Below this share of what it began with, equity is shown as this: what is gone has no logarithm.
 constexpr double kLeastShare = 1e-12;
 
-double direction(TargetPosition target)
+constexpr std::size_t kOrdersSize = 3;
+constexpr std::size_t kGoalSize = 2;
+
+float ageFeatureOf(std::size_t bars) { return static_cast<float>(std::log1p(static_cast<double>(bars)) / 8.0); }
+
+float ageFeature(std::size_t bars)
 {
-    return target == TargetPosition::Long ? 1.0 : target == TargetPosition::Short ? -1.0 : 0.0;
+    static const std::vector<float> first = [] {
+        std::vector<float> values;
+        for (std::size_t i = 0; i < 4096; ++i)
+            values.push_back(ageFeatureOf(i));
+        return values;
+    }();
+    return bars < first.size() ? first[bars] : ageFeatureOf(bars);
 }
 
 } // namespace
 
-TradeAction tradeAction(TargetPosition before, TargetPosition after)
+std::size_t TradingEnv::observationSizeOf(const TradingEnvOptions& options)
 {
-    const double change = direction(after) - direction(before);
-    return change > 0.0 ? TradeAction::Buy : change < 0.0 ? TradeAction::Sell : TradeAction::Hold;
+    return kObservationSize + (options.actionMode == ActionMode::Orders ? kOrdersSize : 0) + (options.goal.inState ? kGoalSize : 0);
 }
 
-TradingEnv::TradingEnv(std::shared_ptr<const Market> market, TradingEnvOptions options)
-    : m_market(std::move(market)), m_options(std::move(options))
+TradingEnv::TradingEnv(std::shared_ptr<const Market> market, const TradingEnvOptions& asked)
+    : m_venue(std::move(market), asked, asked.stretches * asked.accounts), m_observationSize(observationSizeOf(asked)),
+      m_flows(asked.flows, m_venue.market()), m_periods(m_venue.market(), asked.goal.period),
+      m_accounts(lanes(), asked.actionMode == ActionMode::Orders ? asked.maxPositions : 1, asked.initialCash)
 {
     findStarts();
-    m_missingBefore.resize(m_market->rows() + 1);
-    for (std::size_t row = 0; row < m_market->rows(); ++row)
-        m_missingBefore[row + 1] = m_missingBefore[row] + (m_market->present[row] ? 0 : 1);
+    m_missingBefore.resize(this->market().rows() + 1);
+    for (std::size_t row = 0; row < this->market().rows(); ++row)
+        m_missingBefore[row + 1] = m_missingBefore[row] + (this->market().present[row] ? 0 : 1);
+    setUpGoal();
 
     const std::size_t count = lanes();
     for (auto* column : {&m_row, &m_endRow, &m_episode})
-        column->resize(m_options.stretches);
-    for (auto* column : {&m_cash, &m_quantity, &m_equity, &m_peak, &m_goal, &m_fees, &m_traded, &m_costs, &m_entryPrice,
-                         &m_tradeFees, &m_tradeCashFlow, &m_tradePeak, &m_tradeOpened, &m_tradeOpenedValue})
-        column->resize(count);
-    for (auto* column : {&m_entryRow, &m_changeRow})
-        column->resize(count);
-    m_target.resize(count);
-    m_observation.resize(count * kObservationSize);
+        column->resize(asked.stretches);
+    m_trades.resize(asked.stretches);
+    if (asked.actionMode == ActionMode::Orders)
+        m_orders = OrderDesk(count, asked.execution);
+    m_targets = TargetDesk(count, asked.execution);
+    m_changeRow.resize(count);
+    m_periodStart.resize(count);
+    m_potential.resize(count);
+    m_episodeReturn.resize(count);
+    m_observation.resize(count * m_observationSize);
     m_endedReturns.reserve(count);
+    if (asked.threads > 1 && asked.stretches > 1)
+        m_threads = std::make_shared<StepThreads>(std::min(asked.threads, asked.stretches));
     reset(0);
+}
+
+void TradingEnv::setUpGoal()
+{
+    const Goal& goal = options().goal;
+    const RewardOptions& reward = options().reward;
+    const bool usesProgress = goal.inState || reward.goalShaping != 0.0;
+    if (usesProgress && (goal.period == GoalPeriod::None || !(goal.least > 0.0)))
+        throw Error(ErrorKind::BadInput, "goal.in_state and reward.goal_shaping: need goal.period and a goal.least above 0");
+    if (reward.goalShaping != 0.0 && !goal.inState)
+        throw Error(ErrorKind::BadInput, "reward.goal_shaping: needs goal.in_state, since a reward must follow from what is seen");
+    m_tracksPeriod = usesProgress && goal.period != GoalPeriod::Holding;
+    if (usesProgress)
+        m_goalScale = 1.0 / (m_tracksPeriod ? std::log1p(goal.least) : goal.least);
+    m_leastGain = goal.period == GoalPeriod::Holding ? goal.least : 0.0;
+    m_positionShare = 1.0 / static_cast<double>(m_accounts.maxLots());
+    m_shapesReward = reward.usesPotential() || reward.winBonus != 0.0 || reward.bonusMultiplier != 0.0;
 }
 
 void TradingEnv::findStarts()
 {
-    const std::size_t grid = m_options.startGrid;
+    const std::size_t grid = options().startGrid;
     std::size_t longest = 0;
-    for (const RowRange& rows : m_options.rows) {
-        if (rows.first > rows.last || rows.last > m_market->rows())
-            throw Error(ErrorKind::BadInput, "rows {} to {} are not there: the market has {}", rows.first, rows.last, m_market->rows());
+    for (const RowRange& rows : options().rows) {
+        if (rows.first > rows.last || rows.last > market().rows())
+            throw Error(ErrorKind::BadInput, "rows {} to {} are not there: the market has {}", rows.first, rows.last, market().rows());
         longest = std::max(longest, rows.size());
         const std::size_t first = (rows.first + grid - 1) / grid * grid;
-        if (first + m_options.episodeBars + 1 > rows.last)
+        if (first + options().episodeBars + 1 > rows.last)
             continue;
-        m_starts.push_back({first, (rows.last - 1 - m_options.episodeBars - first) / grid + 1});
+        m_starts.push_back({first, (rows.last - 1 - options().episodeBars - first) / grid + 1});
         m_startCount += m_starts.back().count;
     }
     if (m_starts.empty())
         throw Error(ErrorKind::BadInput,
                     "account.episode_bars = {}: an episode does not fit into the {} bars of this part of the data; use more "
                     "data or a shorter episode",
-                    m_options.episodeBars, longest);
+                    options().episodeBars, longest);
 }
 
 std::size_t TradingEnv::startRow(std::size_t choice) const
@@ -82,7 +112,7 @@ std::size_t TradingEnv::startRow(std::size_t choice) const
     std::size_t range = 0;
     for (; choice >= m_starts[range].count; ++range)
         choice -= m_starts[range].count;
-    return m_starts[range].first + choice * m_options.startGrid;
+    return m_starts[range].first + choice * options().startGrid;
 }
 
 void TradingEnv::reset(std::uint64_t seed)
@@ -90,190 +120,286 @@ void TradingEnv::reset(std::uint64_t seed)
     m_seed = seed;
     std::ranges::fill(m_episode, 0);
     m_endedReturns.clear();
-    m_trades.clear();
-    for (std::size_t stretch = 0; stretch < m_options.stretches; ++stretch)
+    for (auto& trades : m_trades)
+        trades.clear();
+    for (std::size_t stretch = 0; stretch < options().stretches; ++stretch)
         startStretch(stretch);
 }
 
 void TradingEnv::startStretch(std::size_t stretch)
 {
+    const TradingEnvOptions& o = options();
     std::size_t start = m_starts.front().first;
-    if (m_options.randomStarts) {
+    if (o.randomStarts) {
         Rng rng(m_seed, "episode-start", stretch, m_episode[stretch]);
-        const auto allowed = static_cast<std::uint32_t>(m_options.maxMissingShare * static_cast<double>(m_options.episodeBars));
+        const auto allowed = static_cast<std::uint32_t>(o.maxMissingShare * static_cast<double>(o.episodeBars));
         // Data that is mostly holes would never give a start: after some draws any is taken.
         for (int attempt = 0; attempt < 64; ++attempt) {
             start = startRow(rng.below(m_startCount));
-            if (m_missingBefore[start + m_options.episodeBars] - m_missingBefore[start] <= allowed)
+            if (m_missingBefore[start + o.episodeBars] - m_missingBefore[start] <= allowed)
                 break;
         }
     }
     ++m_episode[stretch];
     m_row[stretch] = start;
-    m_endRow[stretch] = start + m_options.episodeBars;
-    for (std::size_t account = 0; account < m_options.accounts; ++account) {
-        const std::size_t lane = stretch * m_options.accounts + account;
-        m_changeRow[lane] = start;
-        openAccount(lane);
-        observe(lane, start);
-    }
+    m_endRow[stretch] = start + o.episodeBars;
+    for (std::size_t lane = stretch * o.accounts; lane < (stretch + 1) * o.accounts; ++lane)
+        openAccount(lane, start);
 }
 
-void TradingEnv::openAccount(std::size_t lane)
+void TradingEnv::openAccount(std::size_t lane, std::size_t row)
 {
-    m_cash[lane] = m_equity[lane] = m_peak[lane] = m_options.initialCash;
-    for (auto* column : {&m_quantity, &m_goal, &m_fees, &m_traded, &m_costs, &m_entryPrice, &m_tradeFees, &m_tradeCashFlow,
-                         &m_tradePeak, &m_tradeOpened, &m_tradeOpenedValue})
-        (*column)[lane] = 0.0;
-    m_entryRow[lane] = 0;
-    m_target[lane] = TargetPosition::Flat;
+    m_accounts.open(lane);
+    m_venue.fees.open(lane);
+    m_targets.open(lane);
+    if (options().actionMode == ActionMode::Orders)
+        m_orders.open(lane);
+    m_changeRow[lane] = row;
+    m_periodStart[lane] = 1.0;
+    m_potential[lane] = 0.0;
+    observe(lane, row);
 }
 
 void TradingEnv::step(std::span<const std::uint8_t> actions, StepResult& result)
 {
     assert(actions.size() == lanes());
-    result.fit(lanes(), kObservationSize);
+    assert(std::ranges::all_of(actions, [this](std::uint8_t action) { return action < actionCount(); }));
+    if (options().actionMode == ActionMode::Orders)
+        stepAll(
+            [this, actions](std::size_t lane, std::size_t row, BarBooks& books) {
+                const std::size_t before = m_accounts.lots(lane);
+                m_orders.decide(m_venue, m_accounts, lane, static_cast<TradeAction>(actions[lane]), row);
+                m_venue.chargeFunding(m_accounts, lane, row);
+                m_orders.trade(m_venue, m_accounts, lane, row, books);
+                if (m_accounts.lots(lane) != before)
+                    m_changeRow[lane] = row;
+            },
+            result);
+    else
+        stepAll(
+            [this, actions](std::size_t lane, std::size_t row, BarBooks& books) {
+                if (m_targets.aim(m_venue, m_accounts, lane, static_cast<TargetPosition>(actions[lane]), row))
+                    m_changeRow[lane] = row - 1;
+                m_venue.chargeFunding(m_accounts, lane, row);
+                m_targets.trade(m_venue, m_accounts, lane, row, books);
+            },
+            result);
+}
+
+void TradingEnv::stepExposures(std::span<const double> exposures, StepResult& result)
+{
+    assert(exposures.size() == lanes() && options().actionMode == ActionMode::Target);
+    const double most = options().margin.leverage;
+    const double least = options().allowShort ? -most : 0.0;
+    for (const double exposure : exposures)
+        if (!(exposure >= least && exposure <= most))
+            throw Error(ErrorKind::BadInput, "an exposure of {} is not allowed: it must lie between {} and {}", exposure, least, most);
+    stepAll(
+        [this, exposures](std::size_t lane, std::size_t row, BarBooks& books) {
+            if (m_targets.aimAt(m_venue, m_accounts, lane, exposures[lane], row))
+                m_changeRow[lane] = row - 1;
+            m_venue.chargeFunding(m_accounts, lane, row);
+            m_targets.trade(m_venue, m_accounts, lane, row, books);
+        },
+        result);
+}
+
+template <typename Decide> void TradingEnv::stepAll(const Decide& trade, StepResult& result)
+{
+    result.fit(lanes(), m_observationSize);
     m_endedReturns.clear();
-    for (std::size_t stretch = 0; stretch < m_options.stretches; ++stretch) {
-        const std::size_t row = ++m_row[stretch];
-        const bool cut = row == m_endRow[stretch];
-        for (std::size_t account = 0; account < m_options.accounts; ++account) {
-            const std::size_t lane = stretch * m_options.accounts + account;
-            assert(actions[lane] < actionCount());
-            trade(lane, static_cast<TargetPosition>(actions[lane]), row);
-            result.reward[lane] = settle(lane, row);
-            const double equity = m_equity[lane];
-            const bool ruined = equity < m_options.ruinShare * m_options.initialCash || !(equity > 0.0);
-            result.terminated[lane] = ruined;
-            result.truncated[lane] = cut && !ruined;
-            observe(lane, row);
-            if (ruined || cut) {
-                m_endedReturns.push_back(std::log(std::max(equity / m_options.initialCash, kLeastShare)));
-                storeFinal(lane, result);
-            }
-            if (ruined && !cut) {
-                m_changeRow[lane] = row;
-                openAccount(lane);
-                observe(lane, row);
-            }
-        }
-        if (cut)
-            startStretch(stretch);
-    }
-}
-
-void TradingEnv::trade(std::size_t lane, TargetPosition wanted, std::size_t row)
-{
-    if (wanted != m_target[lane]) {
-        m_target[lane] = wanted;
-        m_changeRow[lane] = row - 1;
-        // Sized with what is known at the decision: equity and last close.
-        m_goal[lane] = direction(wanted) * m_options.exposure * m_equity[lane] / m_market->mark[row - 1];
-    }
-    const double missing = m_goal[lane] - m_quantity[lane];
-    if (missing == 0.0 || !m_market->present[row])
-        return;
-    const double open = m_market->open[row];
-    const double volume = m_market->volume[row];
-    double order = missing;
-    if (order > 0.0)
-        order = affordableQuantity(m_options.costs, order, m_cash[lane], open, volume);
-    const Fill fill = fillMarketOrder(m_options.costs, order, open, volume);
-    if (fill.quantity == 0.0)
-        return;
-    // Cash that does not reach for the whole goal is no reason to go on buying later.
-    if (order > 0.0 && order < missing && order < m_options.costs.maxParticipation * volume)
-        m_goal[lane] = m_quantity[lane] + fill.quantity;
-    m_costs[lane] += fill.quantity * (fill.price - open) + fill.fee;
-    // One order can close a position and open the opposite one: book the two parts apart, the fee in proportion.
-    const double held = m_quantity[lane];
-    if (held * fill.quantity < 0.0 && std::abs(fill.quantity) > std::abs(held)) {
-        const double closingShare = std::abs(held / fill.quantity);
-        book(lane, -held, fill.price, fill.fee * closingShare, row);
-        book(lane, fill.quantity + held, fill.price, fill.fee * (1.0 - closingShare), row);
+    if (!m_threads) {
+        for (std::size_t stretch = 0; stretch < options().stretches; ++stretch)
+            stepStretch(stretch, trade, result);
     } else {
-        book(lane, fill.quantity, fill.price, fill.fee, row);
+        auto part = [&](std::size_t thread) {
+            const std::size_t stretches = options().stretches;
+            const std::size_t last = (thread + 1) * stretches / m_threads->count();
+            for (std::size_t stretch = thread * stretches / m_threads->count(); stretch < last; ++stretch)
+                stepStretch(stretch, trade, result);
+        };
+        m_threads->run(part);
     }
+    for (std::size_t lane = 0; lane < lanes(); ++lane)
+        if (result.terminated[lane] | result.truncated[lane])
+            m_endedReturns.push_back(m_episodeReturn[lane]);
 }
 
-void TradingEnv::book(std::size_t lane, double quantity, double price, double fee, std::size_t row)
+template <typename Decide> void TradingEnv::stepStretch(std::size_t stretch, const Decide& trade, StepResult& result)
 {
-    const double held = m_quantity[lane];
-    const bool opening = held * quantity >= 0.0;
-    if (held == 0.0) {
-        m_entryRow[lane] = row;
-        for (auto* column : {&m_tradeFees, &m_tradeCashFlow, &m_tradePeak, &m_tradeOpened, &m_tradeOpenedValue})
-            (*column)[lane] = 0.0;
-    }
-    if (opening) {
-        m_entryPrice[lane] = (m_entryPrice[lane] * std::abs(held) + price * std::abs(quantity)) / std::abs(held + quantity);
-        m_tradeOpened[lane] += std::abs(quantity);
-        m_tradeOpenedValue[lane] += price * std::abs(quantity);
-    }
-    double after = held + quantity;
-    if (std::abs(after) <= kDust * std::abs(held))
-        after = 0.0;
-    m_cash[lane] -= quantity * price + fee;
-    m_quantity[lane] = after;
-    m_fees[lane] += fee;
-    m_traded[lane] += std::abs(quantity) * price;
-    m_tradeFees[lane] += fee;
-    m_tradeCashFlow[lane] -= quantity * price + fee;
-    m_tradePeak[lane] = std::max(m_tradePeak[lane], std::abs(after));
-    if (after != 0.0)
+    const std::size_t row = ++m_row[stretch];
+    StepFrame frame{.stretch = stretch, .row = row, .cut = row == m_endRow[stretch]};
+    if (!m_venue.fees.empty())
+        frame.dayEnds = m_periods.endsDay(row);
+    if (m_tracksPeriod)
+        frame.periodEnds = m_periods.endsPeriod(row);
+    if (!m_flows.empty() && !frame.cut)
+        frame.flow = m_flows.due(row, m_endRow[stretch] - options().episodeBars);
+    for (std::size_t lane = stretch * options().accounts; lane < (stretch + 1) * options().accounts; ++lane)
+        stepLane(frame, lane, trade, result);
+    if (frame.cut)
+        startStretch(stretch);
+}
+
+template <typename Decide>
+void TradingEnv::stepLane(const StepFrame& frame, std::size_t lane, const Decide& trade, StepResult& result)
+{
+    BarBooks books{.row = frame.row, .trades = lane < m_recordLanes ? &m_trades[frame.stretch] : nullptr, .leastGain = m_leastGain};
+    trade(lane, frame.row, books);
+    result.reward[lane] = settle(frame, lane, books);
+    const bool ruined = isRuined(lane);
+    result.terminated[lane] = ruined;
+    result.truncated[lane] = frame.cut && !ruined;
+    if (frame.dayEnds)
+        m_venue.fees.endDay(lane, m_accounts.traded[lane]);
+    if (frame.flow != 0.0 && !ruined)
+        applyFlow(lane, frame.row, frame.flow);
+    if (!frame.cut && !ruined) {
+        observe(lane, frame.row);
         return;
-    if (lane < m_recordLanes) {
-        const double side = held > 0.0 ? 1.0 : -1.0;
-        const double gross = m_tradeCashFlow[lane] + m_tradeFees[lane];
-        const double entry = m_tradeOpenedValue[lane] / m_tradeOpened[lane];
-        // The average exit price follows from the cash flow: as much was closed as was opened, so gross = side * opened * (exit - entry).
-        m_trades.push_back({.lane = lane, .entryRow = m_entryRow[lane], .exitRow = row,
-                            .side = held > 0.0 ? TargetPosition::Long : TargetPosition::Short,
-                            .entryPrice = entry,
-                            .exitPrice = entry + side * gross / m_tradeOpened[lane],
-                            .quantity = m_tradePeak[lane], .fees = m_tradeFees[lane], .profit = m_tradeCashFlow[lane]});
     }
-    m_entryPrice[lane] = 0.0;
+    observe(lane, frame.row);
+    m_episodeReturn[lane] = std::log(std::max(m_accounts.equity[lane] / m_accounts.base[lane], kLeastShare));
+    storeFinal(lane, result);
+    if (ruined && !frame.cut)
+        openAccount(lane, frame.row);
 }
 
-float TradingEnv::settle(std::size_t lane, std::size_t row)
+bool TradingEnv::isRuined(std::size_t lane) const
 {
-    const double before = m_equity[lane];
-    const double after = m_cash[lane] + m_quantity[lane] * m_market->mark[row];
-    const double drawdownBefore = 1.0 - before / m_peak[lane];
-    m_equity[lane] = after;
-    m_peak[lane] = std::max(m_peak[lane], after);
-    const double drawdownAfter = 1.0 - after / m_peak[lane];
-    // Equity at or below nothing has no logarithm; the account is ruined then, and this is its last reward.
-    const double logReturn = std::log(std::max(after, 1e-3 * before) / before);
-    const double penalty = m_options.reward.drawdownPenalty * std::max(0.0, drawdownAfter - drawdownBefore);
-    return static_cast<float>(m_options.reward.scale * (logReturn - penalty));
+    const double equity = m_accounts.equity[lane];
+    return equity < options().ruinShare * m_accounts.base[lane] || !(equity > 0.0);
+}
+
+float TradingEnv::settle(const StepFrame& frame, std::size_t lane, const BarBooks& books)
+{
+    Accounts& a = m_accounts;
+    const RewardOptions& reward = options().reward;
+    const double mark = market().mark[frame.row];
+    const double before = a.equity[lane];
+    const double after = a.cash[lane] + a.quantity[lane] * mark;
+    assert(std::abs(after - a.bookedEquity(lane, mark)) <= 1e-9 * a.bookedScale(lane, mark));
+    double value = 0.0;
+    if (after != before) {
+        const double peak = a.peak[lane];
+        a.equity[lane] = after;
+        a.peak[lane] = std::max(peak, after);
+        // Equity at or below nothing has no logarithm; the account is ruined then, and this is its last reward.
+        value = std::log(std::max(after, 1e-3 * before) / before);
+        if (reward.drawdownPenalty != 0.0)
+            value -= reward.drawdownPenalty * std::max(0.0, (1.0 - after / a.peak[lane]) - (1.0 - before / peak));
+    }
+    if (frame.periodEnds)
+        m_periodStart[lane] = after / a.base[lane];
+    if (m_shapesReward) {
+        value += reward.winBonus * (books.wins - books.losses) + reward.bonusMultiplier * books.gained;
+        const double next = isRuined(lane) ? 0.0 : potential(lane, frame.row);
+        value += reward.discount * next - m_potential[lane];
+        m_potential[lane] = next;
+    }
+    return static_cast<float>(reward.scale * value);
+}
+
+void TradingEnv::applyFlow(std::size_t lane, std::size_t row, double amount)
+{
+    Accounts& a = m_accounts;
+    const double equity = a.equity[lane];
+    if (amount < 0.0) {
+        const double free = equity - std::abs(a.quantity[lane]) * market().mark[row] / options().margin.leverage;
+        amount = -std::min({-amount, std::max(0.0, free), 0.99 * equity});
+    }
+    const double ratio = (equity + amount) / equity;
+    a.cash[lane] += amount;
+    a.flows[lane] += amount;
+    a.equity[lane] = a.cash[lane] + a.quantity[lane] * market().mark[row];
+    a.peak[lane] *= ratio;
+    a.base[lane] *= ratio;
+}
+
+double TradingEnv::progress(std::size_t lane, std::size_t row) const
+{
+    const double equity = std::max(m_accounts.equity[lane] / m_accounts.base[lane], kLeastShare);
+    double reached = 0.0;
+    if (options().goal.period != GoalPeriod::Holding)
+        reached = std::log(equity / m_periodStart[lane]);
+    else if (m_accounts.quantity[lane] != 0.0)
+        reached = (m_accounts.quantity[lane] > 0.0 ? 1.0 : -1.0) * (market().mark[row] / m_accounts.entryPrice[lane] - 1.0);
+    return std::clamp(m_goalScale * reached, -2.0, 2.0);
+}
+
+double TradingEnv::potential(std::size_t lane, std::size_t row) const
+{
+    const RewardOptions& reward = options().reward;
+    double value = -reward.drawdownShaping * (1.0 - m_accounts.equity[lane] / m_accounts.peak[lane]);
+    if (reward.goalShaping != 0.0)
+        value += reward.goalShaping * progress(lane, row);
+    return value;
 }
 
 void TradingEnv::observe(std::size_t lane, std::size_t row)
 {
-    float* const out = m_observation.data() + lane * kObservationSize;
-    const double mark = m_market->mark[row];
-    const double equity = std::max(m_equity[lane], kLeastShare * m_options.initialCash);
-    const double held = m_quantity[lane];
+    const Accounts& a = m_accounts;
+    const bool orders = options().actionMode == ActionMode::Orders;
+    float* out = m_observation.data() + lane * m_observationSize;
+    const double mark = market().mark[row];
+    const double base = a.base[lane];
+    const double equity = std::max(a.equity[lane], kLeastShare * base);
+    const double held = a.quantity[lane];
+    const double side = held > 0.0 ? 1.0 : -1.0;
+    const auto gain = [&](double entry) { return held == 0.0 ? 0.0F : static_cast<float>(std::clamp(20.0 * (side * std::log(mark / entry)), -5.0, 5.0)); };
+    const std::size_t neutral = orders ? 0 : static_cast<std::size_t>(m_targets.target(lane));
     for (std::size_t i = 0; i < 3; ++i)
-        out[i] = static_cast<std::size_t>(m_target[lane]) == i ? 1.0F : 0.0F;
+        out[i] = neutral == i ? 1.0F : 0.0F;
     out[3] = static_cast<float>(std::clamp(held * mark / equity, -5.0, 5.0));
-    const double gain = held == 0.0 ? 0.0 : (held > 0.0 ? 1.0 : -1.0) * std::log(mark / m_entryPrice[lane]);
-    out[4] = static_cast<float>(std::clamp(20.0 * gain, -5.0, 5.0));
-    out[5] = static_cast<float>(std::log1p(static_cast<double>(row - m_changeRow[lane])) / 8.0);
-    out[6] = static_cast<float>(10.0 * (1.0 - equity / m_peak[lane]));
-    out[7] = static_cast<float>(std::clamp(5.0 * std::log(equity / m_options.initialCash), -5.0, 5.0));
-    out[8] = m_market->present[row] ? 0.0F : 1.0F;
-    const double goal = std::abs(m_goal[lane]);
-    out[9] = goal == 0.0 ? (held == 0.0 ? 0.0F : 1.0F)
-                         : static_cast<float>(std::min(1.0, std::abs(m_goal[lane] - held) / goal));
+    out[4] = gain(a.entryPrice[lane]);
+    out[5] = ageFeature(row - m_changeRow[lane]);
+    out[6] = static_cast<float>(10.0 * (1.0 - equity / a.peak[lane]));
+    out[7] = equity == base ? 0.0F : static_cast<float>(std::clamp(5.0 * std::log(equity / base), -5.0, 5.0));
+    out[8] = market().present[row] ? 0.0F : 1.0F;
+    if (orders) {
+        const double working = m_orders.working(lane);
+        out[9] = working != 0.0 ? 1.0F : 0.0F;
+        out[10] = static_cast<float>(static_cast<double>(a.lots(lane)) * m_positionShare);
+        out[11] = gain(a.worstEntry(lane));
+        out[12] = static_cast<float>(working);
+    } else {
+        const double goal = std::abs(m_targets.goal(lane));
+        out[9] = goal == 0.0 ? (held == 0.0 ? 0.0F : 1.0F)
+                             : static_cast<float>(std::min(1.0, std::abs(m_targets.goal(lane) - held) / goal));
+    }
+    if (options().goal.inState) {
+        out += m_observationSize - kGoalSize;
+        out[0] = static_cast<float>(progress(lane, row));
+        out[1] = static_cast<float>(m_periods.elapsed(row));
+    }
 }
 
 void TradingEnv::storeFinal(std::size_t lane, StepResult& result)
 {
-    const auto* from = m_observation.data() + lane * kObservationSize;
-    std::copy_n(from, kObservationSize, result.finalObservation.data() + lane * kObservationSize);
+    const auto* from = m_observation.data() + lane * m_observationSize;
+    std::copy_n(from, m_observationSize, result.finalObservation.data() + lane * m_observationSize);
+}
+
+OpenPosition TradingEnv::openPosition(std::size_t lane, std::size_t i) const
+{
+    const Lot& lot = m_accounts.lot(lane, i);
+    const std::size_t now = m_row[lane / options().accounts];
+    const auto [high, low] = market().range(lot.entryRow, now);
+    const double side = lot.side();
+    const auto share = [&](double price) { return side * (price / lot.entryPrice - 1.0); };
+    return {.quantity = lot.quantity, .entryPrice = lot.entryPrice, .stop = lot.stop, .takeProfit = lot.takeProfit,
+            .ageBars = now - lot.entryRow, .unrealised = share(market().mark[now]),
+            .bestExcursion = share(side > 0.0 ? high : low), .worstExcursion = share(side > 0.0 ? low : high)};
+}
+
+std::vector<ClosedTrade> TradingEnv::takeTrades()
+{
+    std::vector<ClosedTrade> all;
+    for (auto& trades : m_trades) {
+        all.insert(all.end(), trades.begin(), trades.end());
+        trades.clear();
+    }
+    return all;
 }
 
 std::vector<std::uint8_t> TradingEnv::snapshot() const
@@ -283,12 +409,13 @@ std::vector<std::uint8_t> TradingEnv::snapshot() const
     out.write(m_seed);
     for (const auto* column : {&m_row, &m_endRow, &m_episode})
         out.write(*column);
-    for (const auto* column : {&m_cash, &m_quantity, &m_equity, &m_peak, &m_goal, &m_fees, &m_traded, &m_costs, &m_entryPrice,
-                               &m_tradeFees, &m_tradeCashFlow, &m_tradePeak, &m_tradeOpened, &m_tradeOpenedValue})
-        out.write(*column);
-    for (const auto* column : {&m_entryRow, &m_changeRow})
-        out.write(*column);
-    out.write(m_target);
+    m_accounts.save(out);
+    m_venue.fees.save(out);
+    m_targets.save(out);
+    m_orders.save(out);
+    out.write(m_changeRow);
+    out.write(m_periodStart);
+    out.write(m_potential);
     out.write(m_observation);
     return out.take();
 }
@@ -304,18 +431,24 @@ void TradingEnv::restore(std::span<const std::uint8_t> bytes)
     in.read(copy.m_seed);
     for (auto* column : {&copy.m_row, &copy.m_endRow, &copy.m_episode})
         in.read(*column);
-    for (auto* column : {&copy.m_cash, &copy.m_quantity, &copy.m_equity, &copy.m_peak, &copy.m_goal, &copy.m_fees,
-                         &copy.m_traded, &copy.m_costs, &copy.m_entryPrice, &copy.m_tradeFees, &copy.m_tradeCashFlow,
-                         &copy.m_tradePeak, &copy.m_tradeOpened, &copy.m_tradeOpenedValue})
-        in.read(*column);
-    for (auto* column : {&copy.m_entryRow, &copy.m_changeRow})
-        in.read(*column);
-    in.read(copy.m_target);
+    copy.m_accounts.load(in);
+    copy.m_venue.fees.load(in);
+    copy.m_targets.load(in);
+    copy.m_orders.load(in);
+    in.read(copy.m_changeRow);
+    in.read(copy.m_periodStart);
+    in.read(copy.m_potential);
     in.read(copy.m_observation);
     in.expectEnd();
-    for (std::size_t stretch = 0; stretch < m_options.stretches; ++stretch)
-        if (copy.m_row[stretch] >= copy.m_endRow[stretch] || copy.m_endRow[stretch] >= m_market->rows())
+    for (std::size_t stretch = 0; stretch < options().stretches; ++stretch) {
+        const std::size_t row = copy.m_row[stretch];
+        if (row >= copy.m_endRow[stretch] || copy.m_endRow[stretch] >= market().rows())
             throw Error(ErrorKind::Corrupt, "environment snapshot: row out of range");
+        for (std::size_t lane = stretch * options().accounts; lane < (stretch + 1) * options().accounts; ++lane)
+            for (std::size_t i = 0; i < copy.m_accounts.lots(lane); ++i)
+                if (copy.m_accounts.lot(lane, i).entryRow > row)
+                    throw Error(ErrorKind::Corrupt, "environment snapshot: a position of the future");
+    }
     *this = std::move(copy);
 }
 

@@ -3,130 +3,150 @@
 #include <memory>
 #include <utility>
 
-#include "data/dataset/Split.h"
 #include "env/Market.h"
+#include "env/OrderDesk.h"
+#include "env/Periods.h"
+#include "env/StepThreads.h"
+#include "env/TargetDesk.h"
+#include "env/TradingEnvOptions.h"
 #include "env/VectorEnvironment.h"
-#include "env/execution/CostModel.h"
-#include "env/reward/RewardOptions.h"
 
 namespace btcai {
-
-/// What an account aims at. hold, buy and sell follow from it: the same target as before is hold, a higher one buy, a
-/// lower one sell. (A head over targets does not stall at "hold" as one over orders does early in training.)
-enum class TargetPosition : std::uint8_t { Flat = 0, Long = 1, Short = 2 };
-enum class TradeAction : std::uint8_t { Hold, Buy, Sell };
-
-TradeAction tradeAction(TargetPosition before, TargetPosition after);
-
-/// How stretches of market are dealt to accounts.
-struct TradingEnvOptions {
-    std::vector<RowRange> rows;   ///< decisions are taken only in these; an episode lies within one of them
-    std::size_t stretches = 8;    ///< G
-    std::size_t accounts = 16;    ///< M per stretch; lanes = G * M, lane = stretch * M + account
-    std::size_t episodeBars = 2048; ///< steps until an episode is cut
-    std::size_t startGrid = 1;    ///< stretches start at a row divisible by this (the encoder's patch)
-    bool randomStarts = true;     ///< else every episode starts at the first row that it can
-    double maxMissingShare = 0.2; ///< of an episode's bars; starts with more are drawn again
-    double initialCash = 10'000.0;
-    double exposure = 1.0;
-    bool allowShort = false;
-    double ruinShare = 0.2;
-    CostModel costs;
-    RewardOptions reward;
-};
-
-/// A position from its opening to its closing.
-struct ClosedTrade {
-    std::size_t lane = 0;
-    std::size_t entryRow = 0, exitRow = 0; ///< rows of the bars that filled first and last
-    TargetPosition side = TargetPosition::Long;
-    double entryPrice = 0.0, exitPrice = 0.0; ///< averages over the fills
-    double quantity = 0.0;                    ///< the largest held
-    double fees = 0.0;
-    double profit = 0.0; ///< net of fees
-};
 
 /// Accounts that trade one market by the fill contract in env/execution/README.md.
 ///
 /// All accounts of a stretch stand at the same row; an episode is cut for the whole stretch at once, and a ruined account starts
 /// anew within its stretch. State is structure of arrays; a step allocates nothing unless trades are recorded.
 ///
-/// The private observation of a lane (kObservationSize floats): one-hot target (flat, long, short); position value over
-/// equity; log of mark over entry price times side, x20, clipped to +-5; log(1 + bars since the target changed) / 8;
-/// drawdown of the episode x10; log return of the episode x5, clipped; whether the current bar is missing;
-/// the share of the wanted position that is not filled yet.
+/// The private observation of a lane, floats:
+///   0-2  one-hot: the action that changes nothing. Target mode: the present target (flat, long, short); orders: hold
+///   3    position value over equity
+///   4    log of mark over average entry price times side, x20, clipped to +-5
+///   5    log(1 + bars since the target, or the number of open positions, changed) / 8
+///   6    drawdown of the episode x10
+///   7    log return of the episode (flows left out) x5, clipped to +-5
+///   8    whether the current bar is missing
+///   9    target mode: share of the wanted position that is not filled yet; orders: 1 while an order is at the exchange
+/// in the action mode "orders", after these:
+///   +0   open positions over the maximum
+///   +1   as 4, of the open position that fares worst
+///   +2   side of the order at the exchange: 1 buys, -1 sells, 0 none
+/// where the goal is shown, after these:
+///   +0   progress to the goal's lower end: 1 when it is reached, clipped to +-2
+///   +1   share of the month or year that has passed; 0 for a goal per holding
 class TradingEnv final : public VectorEnvironment {
 public:
+    /// Of the default options.
     static constexpr std::size_t kObservationSize = 10;
+    static std::size_t observationSizeOf(const TradingEnvOptions& options);
 
-    /// Throws Error(BadInput) when no episode fits into any of the ranges.
-    TradingEnv(std::shared_ptr<const Market> market, TradingEnvOptions options);
+    /// Throws Error(BadInput) when no episode fits into any of the ranges, or options contradict each other.
+    TradingEnv(std::shared_ptr<const Market> market, const TradingEnvOptions& options);
 
-    std::size_t lanes() const override { return m_options.stretches * m_options.accounts; }
-    std::size_t observationSize() const override { return kObservationSize; }
-    std::size_t actionCount() const override { return m_options.allowShort ? 3 : 2; }
+    std::size_t lanes() const override { return options().stretches * options().accounts; }
+    std::size_t observationSize() const override { return m_observationSize; }
+    std::size_t actionCount() const override { return options().actionMode == ActionMode::Orders || options().allowShort ? 3 : 2; }
     void reset(std::uint64_t seed) override;
     std::span<const float> observation() const override { return m_observation; }
     void step(std::span<const std::uint8_t> actions, StepResult& result) override;
-    /// Log returns.
+    /// As step, in target mode, aiming at exposures (position value over equity, one per lane) instead of at flat, long and short. What was
+    /// aimed at before is left alone. Each must be finite and within +-leverage, and not below 0 unless short selling is allowed.
+    void stepExposures(std::span<const double> exposures, StepResult& result);
+    /// Log returns, time-weighted.
     std::span<const double> endedEpisodeReturns() const override { return m_endedReturns; }
     std::vector<std::uint8_t> snapshot() const override;
     void restore(std::span<const std::uint8_t> bytes) override;
 
-    const TradingEnvOptions& options() const { return m_options; }
-    const Market& market() const { return *m_market; }
+    const TradingEnvOptions& options() const { return m_venue.options(); }
+    const Market& market() const { return m_venue.market(); }
     /// The row whose close the next decision of this stretch is taken at.
     std::size_t row(std::size_t stretch) const { return m_row[stretch]; }
+    /// Whether fills are better than anybody gets; must be said wherever results appear.
+    bool hasOptimisticFills() const { return options().execution.timing != FillTiming::NextOpen; }
 
     // Account state, per lane.
-    double cash(std::size_t lane) const { return m_cash[lane]; }
-    double quantity(std::size_t lane) const { return m_quantity[lane]; }
-    double equity(std::size_t lane) const { return m_equity[lane]; }
-    TargetPosition target(std::size_t lane) const { return m_target[lane]; }
-    double feesPaid(std::size_t lane) const { return m_fees[lane]; }
-    double tradedValue(std::size_t lane) const { return m_traded[lane]; }
-    /// What fills cost beyond the open price (spread and impact), in quote currency, plus fees.
-    double costsPaid(std::size_t lane) const { return m_costs[lane]; }
+    const Accounts& accounts() const { return m_accounts; }
+    double cash(std::size_t lane) const { return m_accounts.cash[lane]; }
+    double quantity(std::size_t lane) const { return m_accounts.quantity[lane]; }
+    double equity(std::size_t lane) const { return m_accounts.equity[lane]; }
+    /// What one unit at the start of the episode has become, time-weighted: deposits and withdrawals don't count.
+    double growth(std::size_t lane) const { return m_accounts.equity[lane] / m_accounts.base[lane]; }
+    TargetPosition target(std::size_t lane) const { return m_targets.target(lane); }
+    double feesPaid(std::size_t lane) const { return m_accounts.fees[lane]; }
+    double tradedValue(std::size_t lane) const { return m_accounts.traded[lane]; }
+    /// What fills cost beyond the price they were triggered at (spread and impact), in quote currency, plus fees.
+    double costsPaid(std::size_t lane) const { return m_accounts.costs[lane]; }
+    double fundingPaid(std::size_t lane) const { return m_accounts.funding[lane]; }
+    std::size_t openPositions(std::size_t lane) const { return m_accounts.lots(lane); }
+    /// The i-th oldest.
+    OpenPosition openPosition(std::size_t lane, std::size_t i) const;
+    /// Bytes of state that one more account takes, observation included.
+    std::size_t bytesPerAccount() const;
 
     /// Trades closed from now on by lanes below `lanes` are kept until taken. Not part of a snapshot.
     void recordTrades(std::size_t lanes) { m_recordLanes = lanes; }
-    std::vector<ClosedTrade> takeTrades() { return std::exchange(m_trades, {}); }
+    /// By stretch, then by time.
+    std::vector<ClosedTrade> takeTrades();
 
 private:
-    void findStarts();
-    std::size_t startRow(std::size_t choice) const;
-    void startStretch(std::size_t stretch);
-    void openAccount(std::size_t lane);
-    void trade(std::size_t lane, TargetPosition wanted, std::size_t row);
-    void book(std::size_t lane, double quantity, double price, double fee, std::size_t row);
-    float settle(std::size_t lane, std::size_t row);
-    void observe(std::size_t lane, std::size_t row);
-    void storeFinal(std::size_t lane, StepResult& result);
-
-    std::shared_ptr<const Market> m_market;
-    TradingEnvOptions m_options;
     /// The rows an episode may start at: `count` of them from `first` on, a grid step apart.
     struct Starts {
         std::size_t first = 0;
         std::size_t count = 0;
     };
+    /// What all accounts of a stretch have in common in a step.
+    struct StepFrame {
+        std::size_t stretch = 0, row = 0;
+        bool cut = false, dayEnds = false, periodEnds = false;
+        double flow = 0.0;
+    };
+
+    void setUpGoal();
+    void findStarts();
+    std::size_t startRow(std::size_t choice) const;
+    void startStretch(std::size_t stretch);
+    void openAccount(std::size_t lane, std::size_t row);
+    template <typename Decide> void stepAll(const Decide& decide, StepResult& result);
+    template <typename Decide> void stepStretch(std::size_t stretch, const Decide& decide, StepResult& result);
+    template <typename Decide> void stepLane(const StepFrame& frame, std::size_t lane, const Decide& decide, StepResult& result);
+    float settle(const StepFrame& frame, std::size_t lane, const BarBooks& books);
+    bool isRuined(std::size_t lane) const;
+    void applyFlow(std::size_t lane, std::size_t row, double amount);
+    double progress(std::size_t lane, std::size_t row) const;
+    double potential(std::size_t lane, std::size_t row) const;
+    void observe(std::size_t lane, std::size_t row);
+    void storeFinal(std::size_t lane, StepResult& result);
+
+    Venue m_venue;
+    std::size_t m_observationSize;
+    FlowSchedule m_flows;
+    Periods m_periods;
     std::vector<Starts> m_starts;
     std::size_t m_startCount = 0; ///< over all ranges
     std::vector<std::uint32_t> m_missingBefore;
+    double m_goalScale = 0.0;        ///< progress per log return (calendar goals) or gain (holdings)
+    double m_leastGain = 0.0;        ///< of a position that earns the bonus
+    double m_positionShare = 0.0;    ///< one position over the maximum
+    bool m_tracksPeriod = false;     ///< the goal's progress matters and has a calendar
+    bool m_shapesReward = false;
+    std::shared_ptr<StepThreads> m_threads; ///< none for one thread
 
     std::uint64_t m_seed = 0;
     // per stretch
     std::vector<std::size_t> m_row, m_endRow, m_episode;
+    std::vector<std::vector<ClosedTrade>> m_trades;
     // per lane
-    std::vector<double> m_cash, m_quantity, m_equity, m_peak, m_goal, m_fees, m_traded, m_costs;
-    std::vector<double> m_entryPrice, m_tradeFees, m_tradeCashFlow, m_tradePeak, m_tradeOpened, m_tradeOpenedValue;
-    std::vector<std::uint64_t> m_entryRow, m_changeRow;
-    std::vector<TargetPosition> m_target;
+    Accounts m_accounts;
+    TargetDesk m_targets;
+    OrderDesk m_orders;
+    std::vector<std::uint64_t> m_changeRow;
+    std::vector<double> m_periodStart; ///< growth when the goal's period began
+    std::vector<double> m_potential;
+    std::vector<double> m_episodeReturn; ///< log return of lanes that ended in the latest step
     std::vector<float> m_observation;
 
     std::vector<double> m_endedReturns;
     std::size_t m_recordLanes = 0;
-    std::vector<ClosedTrade> m_trades;
 };
 
 } // namespace btcai

@@ -1,22 +1,49 @@
 #pragma once
 
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
 namespace btcai {
 
-/// What trading costs. All shares and rates are one-sided: they only ever make a fill worse.
-///
-/// The fill contract (details in README.md of this folder). A market order decided at the close of bar t fills at
-/// the open of bar t+1 or, when that bar is missing, not at all (the next decision stands in its place):
-///   price = open * (1 + side * (halfSpread + impact)),  impact = impactBps * 1e-4 * sqrt(quantity / volume of t+1)
-///   fee   = takerFee * quantity * price
-/// and at most `maxParticipation` of the bar's volume fills; the rest is not carried as an order, since the next decision
-/// aims at its own target.
+/// Who trades cheaper the more he trades: the fees of an account whose volume of the last 30 days reached `volume`.
+struct FeeTier {
+    double volume = 0.0; ///< quote currency
+    double takerFeeBps = 0.0;
+    double makerFeeBps = 0.0;
+
+    bool operator==(const FeeTier&) const = default;
+};
+
+/// What a fee is taken from. Its value is the same share of the traded value either way.
+enum class FeeCurrency {
+    Quote,   ///< always the quote currency, on top of the price
+    Received ///< what the trade brings: coins when buying, quote currency when selling
+};
+
+enum class SpreadModel {
+    Fixed,    ///< halfSpreadBps
+    Estimated ///< from bars that closed before the fill (SpreadEstimator.h), never less than halfSpreadBps
+};
+
+/// What trading costs. All shares and rates are one-sided: they only ever make a fill worse. The fill contract stands in
+/// README.md of this folder.
 struct CostModel {
     double takerFeeBps = 10.0;
     double halfSpreadBps = 1.0;
     double impactBps = 20.0; ///< at the bar's whole volume; square-root law (Almgren et al. 2005; Toth et al. 2011)
-    double maxParticipation = 0.1;
+    double maxParticipation = 0.1; ///< the share of a bar's volume that one account fills at most
+    double makerFeeBps = 10.0;     ///< of orders that rested in the book: limit and take-profit orders
+    FeeCurrency feeCurrency = FeeCurrency::Quote;
+    std::vector<FeeTier> tiers{}; ///< ascending in volume; below the first, the fees above hold. Empty for none
+    SpreadModel spread = SpreadModel::Fixed;
+    std::size_t spreadWindow = 288; ///< pairs of bars that an estimate is the mean of
 
     bool operator==(const CostModel&) const = default;
 };
+
+/// Reads "VOLUME:TAKER:MAKER, ..." (quote currency, bps, bps) with ascending volumes; an empty text gives none. Throws
+/// Error(BadInput) saying what is wrong with which part.
+std::vector<FeeTier> parseFeeTiers(std::string_view text);
 
 } // namespace btcai

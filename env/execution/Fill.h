@@ -7,40 +7,112 @@
 
 namespace btcai {
 
-/// What a market order got in one bar.
+/// What an order got in one bar. Cash changes by -(quantity * price + fee), whatever the fee is taken from.
 struct Fill {
-    double quantity = 0.0; ///< base coin, signed: positive bought
+    double quantity = 0.0; ///< change of the coins held, signed: positive bought, net of a fee that is taken in coins
     double price = 0.0;    ///< average, half spread and impact included
-    double fee = 0.0;      ///< quote currency, never negative
+    double fee = 0.0;      ///< value in quote currency, never negative
 };
 
-/// Fills a market order for `wanted` (signed, base coin) at the open of a present bar with `volume` traded in it.
-/// At most maxParticipation of the volume fills. Every cost makes the price worse for the side that trades.
-inline Fill fillMarketOrder(const CostModel& costs, double wanted, double open, double volume)
+/// The terms of one account in one bar.
+struct FillTerms {
+    double halfSpreadBps = 0.0;
+    double impactBps = 0.0;
+    double takerFeeBps = 0.0;
+    double makerFeeBps = 0.0;
+    double maxParticipation = 1.0;
+    FeeCurrency feeCurrency = FeeCurrency::Quote;
+    double volume = 0.0; ///< of the bar, base coin
+    double traded = 0.0; ///< what the account traded in it already: it counts for the cap and for the impact
+
+    /// Coins that may still change hands.
+    double room() const { return maxParticipation * volume - traded; }
+    /// The share by which taking `size` coins (within the room, above 0) makes the price worse.
+    double worse(double size) const
+    {
+        return (halfSpreadBps + impactBps * std::sqrt((traded + size) / volume)) * 1e-4;
+    }
+    /// Coins that change hands per coin received by a purchase.
+    double grossPerNet(double feeBps) const
+    {
+        return feeCurrency == FeeCurrency::Received ? 1.0 / (1.0 - feeBps * 1e-4) : 1.0;
+    }
+};
+
+/// The terms that a cost model without tiers and with a fixed spread gives in a bar.
+inline FillTerms fillTerms(const CostModel& costs, double volume)
 {
-    Fill fill;
-    const double cap = costs.maxParticipation * volume;
-    const double size = std::min(std::abs(wanted), cap);
-    if (!(size > 0.0))
-        return fill;
-    const double side = wanted > 0.0 ? 1.0 : -1.0;
-    const double worse = (costs.halfSpreadBps + costs.impactBps * std::sqrt(size / volume)) * 1e-4;
-    fill.quantity = side * size;
-    fill.price = open * std::max(0.0, 1.0 + side * worse); // a sale at less than nothing is no sale: it gets nothing
-    fill.fee = costs.takerFeeBps * 1e-4 * size * fill.price;
-    return fill;
+    return {.halfSpreadBps = costs.halfSpreadBps, .impactBps = costs.impactBps, .takerFeeBps = costs.takerFeeBps,
+            .makerFeeBps = costs.makerFeeBps, .maxParticipation = costs.maxParticipation, .feeCurrency = costs.feeCurrency,
+            .volume = volume};
 }
 
-/// The largest purchase that `cash` pays for with fee, spread and impact at the size itself bounded by `wanted`.
-/// The impact of `wanted` is used for the price: an upper bound, so the purchase never overdraws.
-inline double affordableQuantity(const CostModel& costs, double wanted, double cash, double open, double volume)
+namespace detail {
+
+/// Fills `size` coins (gross, above 0) at a price per coin.
+inline Fill fillSize(const FillTerms& terms, double side, double size, double price, double feeBps)
 {
-    const double size = std::min(wanted, costs.maxParticipation * volume);
+    const double net = side > 0.0 && terms.feeCurrency == FeeCurrency::Received ? size * (1.0 - feeBps * 1e-4) : size;
+    return {.quantity = side * net, .price = price, .fee = feeBps * 1e-4 * size * price};
+}
+
+/// How many of the coins `wanted` (signed, net) change hands at most; not above 0 if none.
+inline double sizeWithin(const FillTerms& terms, double wanted, double feeBps)
+{
+    const double gross = wanted > 0.0 ? wanted * terms.grossPerNet(feeBps) : -wanted;
+    return std::min(gross, terms.room());
+}
+
+} // namespace detail
+
+/// Fills an order that takes what is offered around `price`, the open of the bar or where a stop was triggered. Every cost
+/// makes the price worse for the side that trades; at most the room fills.
+inline Fill fillTaker(const FillTerms& terms, double wanted, double price)
+{
+    const double size = detail::sizeWithin(terms, wanted, terms.takerFeeBps);
+    if (!(size > 0.0))
+        return {};
+    const double side = wanted > 0.0 ? 1.0 : -1.0;
+    // A sale at less than nothing is no sale: it gets nothing.
+    return detail::fillSize(terms, side, size, price * std::max(0.0, 1.0 + side * terms.worse(size)), terms.takerFeeBps);
+}
+
+/// Fills an order that rested in the book, at its own price and never better; at most the room fills.
+inline Fill fillMaker(const FillTerms& terms, double wanted, double limit)
+{
+    const double size = detail::sizeWithin(terms, wanted, terms.makerFeeBps);
+    return size > 0.0 ? detail::fillSize(terms, wanted > 0.0 ? 1.0 : -1.0, size, limit, terms.makerFeeBps) : Fill{};
+}
+
+/// What a coin bought around `price` costs with all costs, when up to `wanted` coins are: an upper bound, since the impact of
+/// `wanted` is used.
+inline double unitCost(const FillTerms& terms, double wanted, double price)
+{
+    const double size = detail::sizeWithin(terms, wanted, terms.takerFeeBps);
+    const double each = price * (1.0 + terms.worse(size));
+    return terms.feeCurrency == FeeCurrency::Quote ? each * (1.0 + terms.takerFeeBps * 1e-4)
+                                                   : each * terms.grossPerNet(terms.takerFeeBps);
+}
+
+/// The largest purchase of at most `wanted` coins that `cash` pays for, costs included.
+inline double affordable(const FillTerms& terms, double wanted, double cash, double price)
+{
+    const double size = std::min(wanted, terms.room());
     if (!(size > 0.0) || !(cash > 0.0))
         return 0.0;
-    const double worse = (costs.halfSpreadBps + costs.impactBps * std::sqrt(size / volume)) * 1e-4;
-    const double unitCost = open * (1.0 + worse) * (1.0 + costs.takerFeeBps * 1e-4);
-    return std::min(size, cash / unitCost);
+    return std::min(size, cash / unitCost(terms, size, price));
+}
+
+/// As fillTaker, for a market order at the open of a present bar with `volume` traded in it.
+inline Fill fillMarketOrder(const CostModel& costs, double wanted, double open, double volume)
+{
+    return fillTaker(fillTerms(costs, volume), wanted, open);
+}
+
+/// As affordable.
+inline double affordableQuantity(const CostModel& costs, double wanted, double cash, double open, double volume)
+{
+    return affordable(fillTerms(costs, volume), wanted, cash, open);
 }
 
 } // namespace btcai

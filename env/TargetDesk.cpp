@@ -1,0 +1,146 @@
+#include "env/TargetDesk.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace btcai {
+
+namespace {
+
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+double direction(TargetPosition target)
+{
+    return target == TargetPosition::Long ? 1.0 : target == TargetPosition::Short ? -1.0 : 0.0;
+}
+
+} // namespace
+
+TradeAction tradeAction(TargetPosition before, TargetPosition after)
+{
+    const double change = direction(after) - direction(before);
+    return change > 0.0 ? TradeAction::Buy : change < 0.0 ? TradeAction::Sell : TradeAction::Hold;
+}
+
+TargetDesk::TargetDesk(std::size_t lanes, const ExecutionOptions& execution)
+    : m_latency(execution.latencyBars), m_goal(lanes), m_exposure(lanes), m_target(lanes), m_underway(lanes * m_latency)
+{
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+        open(lane);
+}
+
+void TargetDesk::open(std::size_t lane)
+{
+    m_goal[lane] = m_exposure[lane] = 0.0;
+    m_target[lane] = TargetPosition::Flat;
+    std::fill_n(m_underway.begin() + static_cast<std::ptrdiff_t>(lane * m_latency), m_latency, kNothing);
+}
+
+void TargetDesk::send(std::size_t lane, double goal, std::size_t row, bool changed)
+{
+    if (m_latency > 0)
+        std::swap(goal, m_underway[lane * m_latency + row % m_latency]);
+    else if (!changed)
+        return;
+    if (!std::isnan(goal))
+        m_goal[lane] = goal;
+}
+
+bool TargetDesk::aim(const Venue& venue, const Accounts& accounts, std::size_t lane, TargetPosition target, std::size_t row)
+{
+    const bool changed = target != m_target[lane];
+    double goal = kNothing;
+    if (changed) {
+        m_target[lane] = target;
+        // Sized with what is known at the decision: equity and last close.
+        const TradingEnvOptions& options = venue.options();
+        m_exposure[lane] = direction(target) * options.exposure * options.margin.leverage;
+        goal = m_exposure[lane] * accounts.equity[lane] / venue.market().mark[row - 1];
+    }
+    send(lane, goal, row, changed);
+    return changed;
+}
+
+bool TargetDesk::aimAt(const Venue& venue, const Accounts& accounts, std::size_t lane, double exposure, std::size_t row)
+{
+    const bool changed = exposure != m_exposure[lane];
+    double goal = kNothing;
+    if (changed) {
+        m_exposure[lane] = exposure;
+        m_target[lane] = exposure > 0.0 ? TargetPosition::Long : exposure < 0.0 ? TargetPosition::Short : TargetPosition::Flat;
+        const double held = accounts.quantity[lane];
+        const double wanted = exposure * accounts.equity[lane] / venue.market().mark[row - 1] - held;
+        const FillTerms terms = venue.terms(lane, row - 1);
+        const double fee = terms.takerFeeBps * 1e-4;
+        // Solves (held + n) p = exposure * (equity - fee of n) for the coins n that are received.
+        double net = wanted / (1.0 + (wanted > 0.0 ? fee : -fee) * exposure);
+        if (wanted > 0.0 && terms.feeCurrency == FeeCurrency::Received)
+            net = wanted * (1.0 - fee) / (1.0 - fee + fee * exposure);
+        goal = exposure == 0.0 ? 0.0 : held + net;
+    }
+    send(lane, goal, row, changed);
+    return changed;
+}
+
+void TargetDesk::trade(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books)
+{
+    const Market& market = venue.market();
+    const double traded = fill(venue, accounts, lane, row, books);
+    if (venue.options().margin.perpetual && accounts.quantity[lane] != 0.0 && market.present[row]) {
+        FillTerms terms = venue.terms(lane, row);
+        terms.traded = traded;
+        if (venue.liquidate(accounts, lane, terms, {market.open[row], market.high[row], market.low[row]}, books))
+            m_goal[lane] = 0.0; // the target itself stays until another is named
+    }
+}
+
+double TargetDesk::fill(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books)
+{
+    const Market& market = venue.market();
+    const bool atDecision = venue.options().execution.timing == FillTiming::OptimisticDecisionClose;
+    const std::size_t fillRow = atDecision ? row - 1 : row;
+    const double held = accounts.quantity[lane];
+    const double missing = m_goal[lane] - held;
+    if (missing == 0.0 || !market.present[fillRow])
+        return 0.0;
+    const double price = atDecision ? market.mark[fillRow] : market.open[fillRow];
+    const FillTerms terms = venue.terms(lane, fillRow);
+    const double order = venue.permitted(accounts, lane, terms, missing, price);
+    const Fill fill = fillTaker(terms, order, price);
+    if (fill.quantity == 0.0)
+        return 0.0;
+    // Cash or margin that does not reach for the whole goal is no reason to go on buying later.
+    if (std::abs(order) < std::abs(missing) && std::abs(order) < terms.room())
+        m_goal[lane] = held + fill.quantity;
+    accounts.costs[lane] += fill.quantity * (fill.price - price) + fill.fee;
+    // One order can close a position and open the opposite one: book the two parts apart, the fee in proportion.
+    if (held * fill.quantity < 0.0 && std::abs(fill.quantity) > std::abs(held)) {
+        const double closingShare = std::abs(held / fill.quantity);
+        accounts.book(lane, 0, {-held, fill.price, fill.fee * closingShare}, ExitReason::Decision, books);
+        accounts.book(lane, 0, {fill.quantity + held, fill.price, fill.fee * (1.0 - closingShare)}, ExitReason::Decision, books);
+    } else {
+        accounts.book(lane, 0, fill, ExitReason::Decision, books);
+    }
+    if (venue.options().execution.rest == RestPolicy::Cancel)
+        m_goal[lane] = accounts.quantity[lane];
+    return atDecision ? 0.0 : std::abs(fill.quantity);
+}
+
+void TargetDesk::save(ByteWriter& out) const
+{
+    out.write(m_goal);
+    out.write(m_exposure);
+    out.write(m_target);
+    out.write(m_underway);
+}
+
+void TargetDesk::load(ByteReader& in)
+{
+    in.read(m_goal);
+    in.read(m_exposure);
+    in.read(m_target);
+    in.read(m_underway);
+}
+
+} // namespace btcai

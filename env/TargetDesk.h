@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "env/Venue.h"
+
+namespace btcai {
+
+/// Trades an account towards one target position: flat, long, short, or any exposure. The size is fixed when the target changes; while it
+/// stays, only what the volume cap left unfilled is sought again.
+class TargetDesk {
+public:
+    TargetDesk() = default;
+    TargetDesk(std::size_t lanes, const ExecutionOptions& execution);
+
+    void open(std::size_t lane);
+
+    TargetPosition target(std::size_t lane) const { return m_target[lane]; }
+    /// Coins aimed at, signed.
+    double goal(std::size_t lane) const { return m_goal[lane]; }
+
+    /// Decides at the close of row - 1 what to aim at. Both return whether that is something else than before.
+    bool aim(const Venue& venue, const Accounts& accounts, std::size_t lane, TargetPosition target, std::size_t row);
+    /// An exposure of 0.5 aims at coins worth half of the equity, the fee of the trade considered.
+    bool aimAt(const Venue& venue, const Accounts& accounts, std::size_t lane, double exposure, std::size_t row);
+    /// Trades in the bar of a row.
+    void trade(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books);
+
+    void save(ByteWriter& out) const;
+    void load(ByteReader& in);
+
+private:
+    /// Returns the coins that changed hands in the bar of the row.
+    double fill(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books);
+    void send(std::size_t lane, double goal, std::size_t row, bool changed);
+
+    std::size_t m_latency = 0;
+    std::vector<double> m_goal, m_exposure;
+    std::vector<TargetPosition> m_target;
+    std::vector<double> m_underway; ///< [lanes, latency] goals that have not arrived yet; NaN for no change
+};
+
+} // namespace btcai

@@ -1,0 +1,90 @@
+#include "env/Venue.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/Error.h"
+#include "env/account/Funding.h"
+#include "env/execution/SpreadEstimator.h"
+
+namespace btcai {
+
+namespace {
+
+void require(bool condition, const char* message)
+{
+    if (!condition)
+        throw Error(ErrorKind::BadInput, std::string(message));
+}
+
+/// The largest order of at most `order` (signed) after whose fill the position is worth no more than leverage times what is left of equity.
+double withinLeverage(const MarginOptions& margin, const FillTerms& terms, double order, double held, double cash, double price)
+{
+    const double size = std::abs(order);
+    const double closing = held * order < 0.0 ? std::min(size, std::abs(held)) : 0.0;
+    const double opening = size - closing;
+    if (!(opening > 0.0) || !(terms.room() > 0.0))
+        return order;
+    const double worse = terms.worse(std::min(size, terms.room())); // of all of it: an upper bound
+    const double cost = worse + terms.takerFeeBps * 1e-4 * (1.0 + worse);
+    const double left = std::abs(held) - closing;
+    const double equity = cash + held * price - closing * price * cost;
+    const double most = (margin.leverage * equity - left * price) / (price * (1.0 + margin.leverage * cost));
+    return (order > 0.0 ? 1.0 : -1.0) * (closing + std::clamp(most, 0.0, opening));
+}
+
+} // namespace
+
+Venue::Venue(std::shared_ptr<const Market> market, const TradingEnvOptions& options, std::size_t lanes)
+    : fees(lanes, options.costs), m_market(std::move(market)), m_options(options)
+{
+    const bool orders = options.actionMode == ActionMode::Orders;
+    require(options.maxPositions >= 1 && options.maxPositions <= 255, "account.max_positions: must be between 1 and 255");
+    require(orders || (options.stopLoss == 0.0 && options.takeProfit == 0.0),
+            "account.stop_loss and account.take_profit: need account.actions = orders; a target position has no stops");
+    require(orders || options.execution.entry == OrderType::Market,
+            "execution.entry: limit and stop orders need account.actions = orders; a target is reached by market orders");
+    require(!orders || options.execution.timing == FillTiming::NextOpen,
+            "execution.timing = optimistic-decision-close: only with account.actions = target, to reproduce other environments");
+    require(options.execution.timing == FillTiming::NextOpen || options.execution.latencyBars == 0,
+            "execution.latency_bars: must be 0 with execution.timing = optimistic-decision-close");
+    require(options.margin.perpetual || options.margin.leverage == 1.0, "margin.leverage: above 1 needs margin.product = perpetual");
+    require(options.margin.leverage * options.margin.maintenance < 1.0,
+            "margin.leverage and margin.maintenance: a position at full leverage would be liquidated at once");
+    if (options.costs.spread == SpreadModel::Estimated)
+        m_halfSpreadBps = estimateHalfSpreadBps(*m_market, options.costs.spreadWindow, options.costs.halfSpreadBps);
+    if (options.margin.perpetual)
+        m_funding = fundingRates(*m_market, options.margin.fundingRate);
+}
+
+double Venue::permitted(const Accounts& accounts, std::size_t lane, const FillTerms& terms, double order, double price) const
+{
+    if (m_options.margin.perpetual)
+        return withinLeverage(m_options.margin, terms, order, accounts.quantity[lane], accounts.cash[lane], price);
+    return order > 0.0 ? affordable(terms, order, accounts.cash[lane], price) : order;
+}
+
+bool Venue::liquidate(Accounts& accounts, std::size_t lane, FillTerms& terms, const PriceRange& bar, BarBooks& books) const
+{
+    const MarginOptions& margin = m_options.margin;
+    const double held = accounts.quantity[lane];
+    const double worst = held > 0.0 ? bar.low : bar.high;
+    if (!margin.perpetual || held == 0.0
+        || accounts.cash[lane] + held * worst > margin.maintenance * std::abs(held) * worst)
+        return false;
+    const double side = held > 0.0 ? 1.0 : -1.0;
+    // Nobody waits for volume here: all of it goes, at an impact of at most that of the bar's whole volume.
+    terms.takerFeeBps += margin.liquidationFeeBps;
+    terms.maxParticipation = std::numeric_limits<double>::infinity();
+    terms.volume = std::max(terms.volume, terms.traded + std::abs(held) * terms.grossPerNet(terms.takerFeeBps));
+    const double price = stopPrice(side, liquidationPrice(held, accounts.cash[lane], margin.maintenance), bar.open);
+    while (accounts.lots(lane) > 0) {
+        const Fill fill = fillTaker(terms, -accounts.lot(lane, 0).quantity, price);
+        terms.traded += std::abs(fill.quantity);
+        accounts.costs[lane] += fill.quantity * (fill.price - price) + fill.fee;
+        accounts.book(lane, 0, fill, ExitReason::Liquidation, books);
+    }
+    return true;
+}
+
+} // namespace btcai
