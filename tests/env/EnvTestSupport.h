@@ -14,19 +14,28 @@ struct TestBar {
     double open = 0.0;
     double close = 0.0;
     double volume = 1e9; ///< so much that neither cap nor impact is felt
+    double high = 0.0;   ///< 0: the higher of open and close
+    double low = 0.0;    ///< 0: the lower
 };
 
 inline constexpr std::nullopt_t kMissing = std::nullopt;
 
-/// A market of 5-minute bars; the first and the last row must be present.
-inline std::shared_ptr<const Market> marketOf(const std::vector<std::optional<TestBar>>& rows)
+/// A series from 1970 on; the first and the last row must be present.
+inline BarSeries seriesOf(const std::vector<std::optional<TestBar>>& rows, std::int64_t intervalSeconds = 300)
 {
     std::vector<Bar> bars;
     for (std::size_t i = 0; i < rows.size(); ++i)
         if (const auto& bar = rows[i])
-            bars.push_back({static_cast<std::int64_t>(i) * 300, bar->open, std::max(bar->open, bar->close),
-                            std::min(bar->open, bar->close), bar->close, bar->volume});
-    return std::make_shared<const Market>(BarSeries::fromBars("TEST", 300, bars));
+            bars.push_back({static_cast<std::int64_t>(i) * intervalSeconds, bar->open,
+                            bar->high > 0.0 ? bar->high : std::max(bar->open, bar->close),
+                            bar->low > 0.0 ? bar->low : std::min(bar->open, bar->close), bar->close, bar->volume});
+    return BarSeries::fromBars("TEST", intervalSeconds, bars);
+}
+
+/// A market of 5-minute bars; the first and the last row must be present.
+inline std::shared_ptr<const Market> marketOf(const std::vector<std::optional<TestBar>>& rows)
+{
+    return std::make_shared<const Market>(seriesOf(rows));
 }
 
 /// One account, one stretch, from the first row to the last, without any cost; tests switch on what they are about.
