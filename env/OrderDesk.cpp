@@ -10,20 +10,21 @@ namespace {
 /// What is left of an order below this share of what filled is rounding.
 constexpr double kDust = 1e-12;
 
-/// A taker's fill at a limit or better: the price is never worse than the limit.
-Fill cappedAt(Fill fill, double limit)
-{
-    const double side = fill.quantity > 0.0 ? 1.0 : -1.0;
-    if (fill.quantity != 0.0 && side * fill.price > side * limit) {
-        fill.fee *= limit / fill.price;
-        fill.price = limit;
-    }
-    return fill;
-}
-
+/// Coins that changed hands.
 double gross(const FillTerms& terms, const Fill& fill, double feeBps)
 {
     return std::abs(fill.quantity) * (fill.quantity > 0.0 ? terms.grossPerNet(feeBps) : 1.0);
+}
+
+/// A taker's fill at a limit or better: the price is never worse than the limit.
+Fill cappedAt(const FillTerms& terms, Fill fill, double limit)
+{
+    const double side = fill.quantity > 0.0 ? 1.0 : -1.0;
+    if (fill.quantity != 0.0 && side * fill.price > side * limit) {
+        fill.price = limit;
+        fill.fee = terms.takerFeeBps * 1e-4 * gross(terms, fill, terms.takerFeeBps) * limit;
+    }
+    return fill;
 }
 
 } // namespace
@@ -173,7 +174,7 @@ Fill OrderDesk::fillEntry(const Venue& venue, const Accounts& accounts, std::siz
     } else {
         fill = fillTaker(bar.terms, permitted(bar.range.open), bar.range.open);
         if (order.type == OrderType::Limit)
-            fill = cappedAt(fill, order.price);
+            fill = cappedAt(bar.terms, fill, order.price);
     }
     bar.entryLevel = order.price;
     bar.terms.traded += gross(bar.terms, fill, feeBps);

@@ -384,11 +384,13 @@ OpenPosition TradingEnv::openPosition(std::size_t lane, std::size_t i) const
 {
     const Lot& lot = m_accounts.lot(lane, i);
     const std::size_t now = m_row[lane / options().accounts];
-    const auto [high, low] = market().range(lot.entryRow, now);
+    const double mark = market().mark[now];
+    const auto [highest, lowest] = market().range(lot.entryRow, now);
+    const double high = std::max(highest, mark), low = std::min(lowest, mark);
     const double side = lot.side();
     const auto share = [&](double price) { return side * (price / lot.entryPrice - 1.0); };
     return {.quantity = lot.quantity, .entryPrice = lot.entryPrice, .stop = lot.stop, .takeProfit = lot.takeProfit,
-            .ageBars = now - lot.entryRow, .unrealised = share(market().mark[now]),
+            .ageBars = now - lot.entryRow, .unrealised = share(mark),
             .bestExcursion = share(side > 0.0 ? high : low), .worstExcursion = share(side > 0.0 ? low : high)};
 }
 

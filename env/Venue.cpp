@@ -25,8 +25,7 @@ double withinLeverage(const MarginOptions& margin, const FillTerms& terms, doubl
     const double opening = size - closing;
     if (!(opening > 0.0) || !(terms.room() > 0.0))
         return order;
-    const double worse = terms.worse(std::min(size, terms.room())); // of all of it: an upper bound
-    const double cost = worse + terms.takerFeeBps * 1e-4 * (1.0 + worse);
+    const double cost = unitCost(terms, size, price) / price - 1.0; // an upper bound for sales too
     const double left = std::abs(held) - closing;
     const double equity = cash + held * price - closing * price * cost;
     const double most = (margin.leverage * equity - left * price) / (price * (1.0 + margin.leverage * cost));

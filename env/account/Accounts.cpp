@@ -67,8 +67,8 @@ void Accounts::book(std::size_t lane, std::size_t i, const Fill& fill, ExitReaso
         realised[lane] -= change * (fill.price - l.entryPrice);
         if (m_count[lane] > 1) {
             const double left = std::abs(quantity[lane] + change);
-            if (left > 0.0)
-                entryPrice[lane] += (entryPrice[lane] - l.entryPrice) * std::abs(change) / left;
+            if (left > 0.0) // an average of what may be prices of 0: rounding must not lead below
+                entryPrice[lane] = std::max(0.0, entryPrice[lane] + (entryPrice[lane] - l.entryPrice) * std::abs(change) / left);
         }
     }
     double after = held + change;

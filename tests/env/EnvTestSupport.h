@@ -105,6 +105,48 @@ inline TradingEnvOptions randomOptions(Rng& rng, std::size_t rows)
     return options;
 }
 
+/// Any configuration of the whole environment: orders or targets, spot or perpetual, flows, tiers, goals and reward terms.
+inline TradingEnvOptions randomFullOptions(Rng& rng, std::size_t rows)
+{
+    TradingEnvOptions o = randomOptions(rng, rows);
+    const auto often = [&rng] { return rng.below(2) == 0; };
+    const auto seldom = [&rng] { return rng.below(4) == 0; };
+    if (often()) {
+        o.actionMode = ActionMode::Orders;
+        o.maxPositions = 1 + rng.below(25);
+        o.stopLoss = often() ? uniformIn(rng, 0.001, 0.2) : 0.0;
+        o.takeProfit = often() ? uniformIn(rng, 0.001, 0.2) : 0.0;
+        o.execution.entry = static_cast<OrderType>(rng.below(3));
+        o.execution.entryOffset = uniformIn(rng, 0.0, 0.03);
+        o.execution.lifetimeBars = rng.below(6);
+    } else if (seldom()) {
+        o.execution.timing = FillTiming::OptimisticDecisionClose;
+    }
+    if (o.execution.timing == FillTiming::NextOpen)
+        o.execution.latencyBars = seldom() ? rng.below(4) : 0;
+    o.execution.rest = often() ? RestPolicy::Carry : RestPolicy::Cancel;
+    if (often())
+        o.margin = {.perpetual = true, .leverage = uniformIn(rng, 1.0, 10.0), .maintenance = uniformIn(rng, 0.001, 0.09),
+                    .liquidationFeeBps = uniformIn(rng, 0.0, 100.0), .fundingRate = uniformIn(rng, -0.01, 0.01)};
+    o.costs.makerFeeBps = uniformIn(rng, 0.0, o.costs.takerFeeBps);
+    o.costs.feeCurrency = often() ? FeeCurrency::Quote : FeeCurrency::Received;
+    o.costs.spread = seldom() ? SpreadModel::Estimated : SpreadModel::Fixed;
+    o.costs.spreadWindow = 1 + rng.below(10);
+    if (seldom())
+        o.costs.tiers = {{uniformIn(rng, 0.0, 5000.0), 8.0, 6.0}, {6000.0, 5.0, 3.0}};
+    if (seldom())
+        o.flows = {.everyDays = uniformIn(rng, 0.003, 0.05), .amount = uniformIn(rng, -300.0, 300.0),
+                   .script = {{static_cast<std::int64_t>(rng.below(9000)), uniformIn(rng, -900.0, 900.0)}}};
+    if (often()) {
+        o.goal = {.period = static_cast<GoalPeriod>(1 + rng.below(3)), .least = uniformIn(rng, 0.01, 1.0), .most = 2.0, .inState = true};
+        o.reward.goalShaping = uniformIn(rng, 0.0, 1.0);
+    }
+    o.reward.winBonus = seldom() ? 0.01 : 0.0;
+    o.reward.bonusMultiplier = seldom() ? 2.0 : 0.0;
+    o.reward.drawdownShaping = seldom() ? 0.5 : 0.0;
+    return o;
+}
+
 /// An action that tends to stay, so that positions are held for a while.
 inline std::uint8_t wanderingAction(Rng& rng, std::uint8_t before, std::size_t actionCount)
 {
