@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "env/bucket/Goal.h"
+
 namespace btcai {
 
 /// The four timeframe buckets that an agent can trade in.
@@ -22,6 +24,9 @@ struct BucketSpec {
     std::string_view horizons;   ///< forecast horizons in bars
     double gamma;                ///< discount per bar
     double drawdownPenalty;      ///< weight of new drawdown in the reward: above 0 where drawdown counts most
+    std::int64_t maxPositions;   ///< open at once
+    GoalPeriod goalPeriod;
+    double goalLeast, goalMost;  ///< shares
     std::string_view goal;
 };
 

@@ -30,6 +30,36 @@ std::unique_ptr<VectorEnvironment> makeTrading(std::size_t lanes)
     return std::make_unique<TradingEnv>(market, options);
 }
 
+/// Orders, stops, margin, flows, tiers and goals, each lane in a stretch of its own, and two threads where there are several.
+std::unique_ptr<VectorEnvironment> makeOrders(std::size_t lanes)
+{
+    Rng rng(6, "test-conformance");
+    const auto market = marketOf(randomRows(rng, 300));
+    TradingEnvOptions options;
+    options.rows = {{0, market->rows()}};
+    options.stretches = lanes;
+    options.accounts = 1;
+    options.episodeBars = 40;
+    options.ruinShare = 0.8;
+    options.allowShort = true;
+    options.actionMode = ActionMode::Orders;
+    options.maxPositions = 4;
+    options.stopLoss = 0.03;
+    options.takeProfit = 0.05;
+    options.execution.entry = OrderType::Limit;
+    options.execution.entryOffset = 0.001;
+    options.execution.latencyBars = 1;
+    options.margin = {.perpetual = true, .leverage = 3.0};
+    options.costs.tiers = {{10'000.0, 5.0, 3.0}};
+    options.costs.spread = SpreadModel::Estimated;
+    options.costs.spreadWindow = 10;
+    options.flows = {.everyDays = 0.05, .amount = -100.0};
+    options.goal = {.period = GoalPeriod::Month, .least = 0.1, .most = 0.2, .inState = true};
+    options.reward = {.winBonus = 0.1, .goalShaping = 0.5, .drawdownShaping = 0.5};
+    options.threads = 2;
+    return std::make_unique<TradingEnv>(market, options);
+}
+
 std::unique_ptr<VectorEnvironment> makeCartPole(std::size_t lanes) { return std::make_unique<CartPole>(lanes); }
 
 std::vector<std::uint8_t> randomActions(const VectorEnvironment& env, std::uint64_t step, std::uint64_t seed = 1)
@@ -81,6 +111,7 @@ private slots:
     {
         QTest::addColumn<Make>("make");
         QTest::newRow("TradingEnv") << Make(makeTrading);
+        QTest::newRow("TradingEnv, orders") << Make(makeOrders);
         QTest::newRow("CartPole") << Make(makeCartPole);
     }
 

@@ -361,6 +361,36 @@ private slots:
         }
     }
 
+    // Any configuration, stepped by one, two and three threads: the same run, bit for bit, down to the snapshot.
+    void threadsDoNotMatter()
+    {
+        for (int i = 0; i < 100; ++i) {
+            Rng rng(11, "test-threads", static_cast<std::uint64_t>(i));
+            const std::size_t rows = 60 + rng.below(40);
+            const auto market = marketOf(randomRows(rng, rows));
+            TradingEnvOptions options = randomFullOptions(rng, rows);
+            options.stretches = 1 + rng.below(7);
+            std::vector<std::vector<std::uint8_t>> actions(60, std::vector<std::uint8_t>(options.stretches * options.accounts));
+            const std::size_t count = options.actionMode == ActionMode::Orders || options.allowShort ? 3 : 2;
+            for (auto& step : actions)
+                for (auto& action : step)
+                    action = static_cast<std::uint8_t>(rng.below(count));
+            TradingEnv env(market, options);
+            env.recordTrades(env.lanes());
+            const Trace expected = play(env, actions);
+            const auto snapshot = env.snapshot();
+            const auto trades = env.takeTrades();
+            for (const std::size_t threads : {2U, 3U}) {
+                options.threads = threads;
+                TradingEnv other(market, options);
+                other.recordTrades(other.lanes());
+                QVERIFY2(play(other, actions) == expected && other.snapshot() == snapshot, std::to_string(i).c_str());
+                const auto otherTrades = other.takeTrades();
+                QVERIFY(std::ranges::equal(otherTrades, trades, {}, &ClosedTrade::profit, &ClosedTrade::profit));
+            }
+        }
+    }
+
     // Accounts of a stretch do not know of each other: with their actions swapped, their fortunes are swapped.
     void theOrderOfAccountsDoesNotMatter()
     {
