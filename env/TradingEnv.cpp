@@ -74,10 +74,6 @@ void TradingEnv::setUpGoal()
     const Goal& goal = options().goal;
     const RewardOptions& reward = options().reward;
     const bool usesProgress = goal.inState || reward.goalShaping != 0.0;
-    if (usesProgress && (goal.period == GoalPeriod::None || !(goal.least > 0.0)))
-        throw Error(ErrorKind::BadInput, "goal.in_state and reward.goal_shaping: need goal.period and a goal.least above 0");
-    if (reward.goalShaping != 0.0 && !goal.inState)
-        throw Error(ErrorKind::BadInput, "reward.goal_shaping: needs goal.in_state, since a reward must follow from what is seen");
     m_tracksPeriod = usesProgress && goal.period != GoalPeriod::Holding;
     if (usesProgress)
         m_goalScale = 1.0 / (m_tracksPeriod ? std::log1p(goal.least) : goal.least);

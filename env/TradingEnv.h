@@ -39,13 +39,17 @@ public:
     /// Of the default options.
     static constexpr std::size_t kObservationSize = 10;
     static std::size_t observationSizeOf(const TradingEnvOptions& options);
+    static std::size_t actionCountOf(const TradingEnvOptions& options)
+    {
+        return options.actionMode == ActionMode::Orders || options.allowShort ? 3 : 2;
+    }
 
     /// Throws Error(BadInput) when no episode fits into any of the ranges, or options contradict each other.
     TradingEnv(std::shared_ptr<const Market> market, const TradingEnvOptions& options);
 
     std::size_t lanes() const override { return options().stretches * options().accounts; }
     std::size_t observationSize() const override { return m_observationSize; }
-    std::size_t actionCount() const override { return options().actionMode == ActionMode::Orders || options().allowShort ? 3 : 2; }
+    std::size_t actionCount() const override { return actionCountOf(options()); }
     void reset(std::uint64_t seed) override;
     std::span<const float> observation() const override { return m_observation; }
     void step(std::span<const std::uint8_t> actions, StepResult& result) override;

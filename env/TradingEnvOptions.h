@@ -41,4 +41,7 @@ struct TradingEnvOptions {
     std::size_t threads = 1; ///< that step the stretches; results do not depend on it
 };
 
+/// Throws Error(BadInput) naming the fields of options that contradict each other.
+void checkOptions(const TradingEnvOptions& options);
+
 } // namespace btcai

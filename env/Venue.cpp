@@ -3,19 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/Error.h"
 #include "env/account/Funding.h"
 #include "env/execution/SpreadEstimator.h"
 
 namespace btcai {
 
 namespace {
-
-void require(bool condition, const char* message)
-{
-    if (!condition)
-        throw Error(ErrorKind::BadInput, std::string(message));
-}
 
 /// The largest order of at most `order` (signed) after whose fill the position is worth no more than leverage times what is left of equity.
 double withinLeverage(const MarginOptions& margin, const FillTerms& terms, double order, double held, double cash, double price)
@@ -37,19 +30,7 @@ double withinLeverage(const MarginOptions& margin, const FillTerms& terms, doubl
 Venue::Venue(std::shared_ptr<const Market> market, const TradingEnvOptions& options, std::size_t lanes)
     : fees(lanes, options.costs), m_market(std::move(market)), m_options(options)
 {
-    const bool orders = options.actionMode == ActionMode::Orders;
-    require(options.maxPositions >= 1 && options.maxPositions <= 255, "account.max_positions: must be between 1 and 255");
-    require(orders || (options.stopLoss == 0.0 && options.takeProfit == 0.0),
-            "account.stop_loss and account.take_profit: need account.actions = orders; a target position has no stops");
-    require(orders || options.execution.entry == OrderType::Market,
-            "execution.entry: limit and stop orders need account.actions = orders; a target is reached by market orders");
-    require(!orders || options.execution.timing == FillTiming::NextOpen,
-            "execution.timing = optimistic-decision-close: only with account.actions = target, to reproduce other environments");
-    require(options.execution.timing == FillTiming::NextOpen || options.execution.latencyBars == 0,
-            "execution.latency_bars: must be 0 with execution.timing = optimistic-decision-close");
-    require(options.margin.perpetual || options.margin.leverage == 1.0, "margin.leverage: above 1 needs margin.product = perpetual");
-    require(options.margin.leverage * options.margin.maintenance < 1.0,
-            "margin.leverage and margin.maintenance: a position at full leverage would be liquidated at once");
+    checkOptions(options);
     if (options.costs.spread == SpreadModel::Estimated)
         m_halfSpreadBps = estimateHalfSpreadBps(*m_market, options.costs.spreadWindow, options.costs.halfSpreadBps);
     if (options.margin.perpetual)

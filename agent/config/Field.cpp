@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/config/EnvironmentOptions.h"
 #include "agent/config/MessageText.h"
 #include "base/Error.h"
 #include "data/features/FeatureKernel.h"
@@ -19,6 +20,14 @@ constexpr std::array<std::string_view, 4> kBucketChoices{"scalping", "short", "m
 constexpr std::array<std::string_view, 3> kDeviceChoices{"cpu", "cuda", "auto"};
 constexpr std::array<std::string_view, 4> kNormalizerChoices{"z-score", "robust", "quantile-uniform", "quantile-normal"};
 constexpr std::array<std::string_view, 4> kSplitChoices{"time", "walk-forward-anchored", "walk-forward-rolling", "purged-k-fold"};
+constexpr std::array<std::string_view, 2> kActionChoices{"target", "orders"};
+constexpr std::array<std::string_view, 2> kFeeCurrencyChoices{"quote", "received"};
+constexpr std::array<std::string_view, 2> kSpreadChoices{"fixed", "estimated"};
+constexpr std::array<std::string_view, 2> kTimingChoices{"next-open", "optimistic-decision-close"};
+constexpr std::array<std::string_view, 2> kRestChoices{"carry", "cancel"};
+constexpr std::array<std::string_view, 3> kEntryChoices{"market", "limit", "stop"};
+constexpr std::array<std::string_view, 2> kProductChoices{"spot", "perpetual"};
+constexpr std::array<std::string_view, 4> kGoalChoices{"none", "month", "year", "holding"};
 constexpr std::array<std::string_view, 6> kAugmentChoices{"none", "jitter", "magnitude-warp", "time-warp", "bootstrap", "sign-flip"};
 
 #define BTCAI_AT(member) [](RunConfig& c) -> FieldPointer { return &c.member; }
@@ -97,6 +106,15 @@ const std::array kFields{
           "An episode ends in ruin when equity falls below this share of the initial cash.", BTCAI_AT(account.ruinShare)},
     Field{"account.episode_bars", "", "Episode length", "bars", 16, 1e7, {}, false, true,
           "An episode is cut (not ended) after this many bars, rounded up to whole rollouts.", BTCAI_AT(account.episodeBars)},
+    Field{"account.actions", "", "Actions", "", 0, 0, kActionChoices, false, true,
+          "What the agent decides: a target (flat, long, short), or orders (hold, buy, sell) of which several positions come.",
+          BTCAI_AT(account.actions)},
+    Field{"account.max_positions", "", "Open positions", "", 1, 255, {}, false, true,
+          "With orders: so many positions may be open at once; each takes an equal share of the exposure.", BTCAI_AT(account.maxPositions)},
+    Field{"account.stop_loss", "", "Stop-loss", "", 0.0, 0.99, {}, false, true,
+          "With orders: a position is closed this share below its entry price (above, for a short one); 0 for none.", BTCAI_AT(account.stopLoss)},
+    Field{"account.take_profit", "", "Take-profit", "", 0.0, 0.99, {}, false, true,
+          "With orders: a position is closed with a gain of this share of its entry price; 0 for none.", BTCAI_AT(account.takeProfit)},
 
     Field{"costs.taker_fee_bps", "", "Taker fee", "bps", 0, 1000, {}, false, false,
           "Fee on the value of each fill.", BTCAI_AT(costs.takerFeeBps)},
@@ -107,11 +125,77 @@ const std::array kFields{
           BTCAI_AT(costs.impactBps)},
     Field{"costs.max_participation", "", "Volume share", "", 1e-6, 1.0, {}, false, true,
           "At most this share of a bar's volume fills.", BTCAI_AT(costs.maxParticipation)},
+    Field{"costs.maker_fee_bps", "", "Maker fee", "bps", 0, 1000, {}, false, true,
+          "Fee on fills of orders that rested in the book: limit and take-profit orders.", BTCAI_AT(costs.makerFeeBps)},
+    Field{"costs.fee_currency", "", "Fee taken from", "", 0, 0, kFeeCurrencyChoices, false, true,
+          "The quote currency on top of the price, or what the trade brings (coins when buying).", BTCAI_AT(costs.feeCurrency)},
+    Field{"costs.fee_tiers", "", "Fee tiers", "", 0, 0, {}, false, true,
+          "Fees of accounts that traded more in 30 days: VOLUME:TAKER:MAKER in quote currency and bps, with commas between; empty for none.",
+          BTCAI_AT(costs.feeTiers)},
+    Field{"costs.spread", "", "Spread", "", 0, 0, kSpreadChoices, false, true,
+          "Fixed, or estimated from the bars before the fill (Abdi and Ranaldo 2017), then never less than the fixed one.", BTCAI_AT(costs.spread)},
+    Field{"costs.spread_window", "", "Spread window", "bars", 1, 100000, {}, false, true,
+          "An estimated spread is a mean over so many bars.", BTCAI_AT(costs.spreadWindow)},
+
+    Field{"execution.timing", "", "Fill timing", "", 0, 0, kTimingChoices, false, true,
+          "When a decision fills: at the open of the next bar, or at the close it was taken at, which nobody gets and which only serves to "
+          "reproduce other programs.", BTCAI_AT(execution.timing)},
+    Field{"execution.rest", "", "Unfilled rest", "", 0, 0, kRestChoices, false, true,
+          "What becomes of the part of an order that the volume share left over.", BTCAI_AT(execution.rest)},
+    Field{"execution.latency_bars", "", "Latency", "bars", 0, 1000, {}, false, true,
+          "Bars that an order needs beyond the next open.", BTCAI_AT(execution.latencyBars)},
+    Field{"execution.entry", "", "Entry orders", "", 0, 0, kEntryChoices, false, true,
+          "With orders: the kind that opens a position.", BTCAI_AT(execution.entry)},
+    Field{"execution.entry_offset_bps", "", "Entry offset", "bps", 0, 5000, {}, false, true,
+          "How far better than the close a limit, or worse a stop order to open stands.", BTCAI_AT(execution.entryOffsetBps)},
+    Field{"execution.lifetime_bars", "", "Order lifetime", "bars", 0, 1e6, {}, false, true,
+          "With orders: one that is not filled by then is cancelled; 0 for never.", BTCAI_AT(execution.lifetimeBars)},
+    Field{"execution.finer_bars", "", "Finer bars", "", 0, 0, {}, false, true,
+          "A file or stored series of shorter bars, of a minute say, that tell what came first within a bar; empty: the worse did.",
+          BTCAI_AT(execution.finerBars)},
+
+    Field{"margin.product", "", "Product", "", 0, 0, kProductChoices, false, true,
+          "What is traded: coins, or a perpetual swap with margin, funding and liquidation.", BTCAI_AT(margin.product)},
+    Field{"margin.leverage", "", "Leverage", "", 1, 125, {}, false, true,
+          "A position of a perpetual swap is worth at most this times equity when it is opened.", BTCAI_AT(margin.leverage)},
+    Field{"margin.maintenance", "", "Maintenance margin", "", 0, 0.5, {}, false, true,
+          "A position is liquidated when equity falls to this share of its value.", BTCAI_AT(margin.maintenance)},
+    Field{"margin.liquidation_fee_bps", "", "Liquidation fee", "bps", 0, 1000, {}, false, true,
+          "Fee on the value of what is liquidated, beside the taker fee.", BTCAI_AT(margin.liquidationFeeBps)},
+    Field{"margin.funding_rate_bps", "", "Funding rate", "bps", -100, 100, {}, false, true,
+          "What longs pay shorts every eight hours where no settlement is known.", BTCAI_AT(margin.fundingRateBps)},
+    Field{"margin.funding", "", "Funding settlements", "", 0, 0, {}, false, true,
+          "A file or stored series of the swap's funding rates; empty: the constant rate.", BTCAI_AT(margin.funding)},
+
+    Field{"flows.every_days", "", "Flow every", "days", 0, 36500, {}, false, true,
+          "Money is paid in or out this often, from the start of an episode on; 0 for never.", BTCAI_AT(flows.everyDays)},
+    Field{"flows.amount", "", "Amount", "quote", -1e12, 1e12, {}, false, true,
+          "What is paid in each time; below 0 it is paid out. Never part of a return.", BTCAI_AT(flows.amount)},
+    Field{"flows.script", "", "Dated flows", "", 0, 0, {}, false, true,
+          "Payments at given times (UTC): TIME AMOUNT, with commas between, such as 2018-03-01 500, 2018-04-01T12:00 -200.", BTCAI_AT(flows.script)},
+
+    Field{"goal.period", "", "Goal per", "", 0, 0, kGoalChoices, false, true,
+          "What the goal is a return of: a calendar month or year, or a position that is held.", BTCAI_AT(goal.period)},
+    Field{"goal.least", "", "Goal, lower end", "", 0.001, 100, {}, false, true,
+          "The return that reaches the goal, as a share; progress is measured against it.", BTCAI_AT(goal.least)},
+    Field{"goal.most", "", "Goal, upper end", "", 0.001, 1000, {}, false, true,
+          "The return that the goal hopes for, as a share.", BTCAI_AT(goal.most)},
+    Field{"goal.in_state", "", "Show the goal", "", 0, 0, {}, false, true,
+          "Whether the agent sees its progress to the goal.", BTCAI_AT(goal.inState)},
 
     Field{"reward.scale", "", "Reward scale", "", 1e-3, 1e6, {}, false, true,
           "Multiplies the change of log equity; 100 makes it per cent.", BTCAI_AT(reward.scale)},
     Field{"reward.drawdown_penalty", "", "Drawdown penalty", "", 0, 100, {}, false, true,
           "Weight of new drawdown in the reward; above 0 it changes what is optimal.", BTCAI_AT(reward.drawdownPenalty)},
+    Field{"reward.win_bonus", "", "Win bonus", "", 0, 10, {}, false, true,
+          "Added for each position closed with a profit, taken off for each other; above 0 it changes what is optimal.", BTCAI_AT(reward.winBonus)},
+    Field{"reward.bonus_multiplier", "", "Bonus multiplier", "", 0, 100, {}, false, true,
+          "Times the gain of a closed position that reached its goal (of any with a gain, without a goal per holding); above 0 it changes what is optimal.",
+          BTCAI_AT(reward.bonusMultiplier)},
+    Field{"reward.goal_shaping", "", "Goal shaping", "", 0, 100, {}, false, true,
+          "Weight of progress to the goal as a potential, which leaves the optimal policy as it is (Ng et al. 1999).", BTCAI_AT(reward.goalShaping)},
+    Field{"reward.drawdown_shaping", "", "Drawdown shaping", "", 0, 100, {}, false, true,
+          "Weight of drawdown as a potential, which leaves the optimal policy as it is.", BTCAI_AT(reward.drawdownShaping)},
 
     Field{"model.lookback_bars", "", "Lookback", "bars", 2, 100000, {}, false, true,
           "Bars that the LSTM and the Transformer see; a multiple of the patch.", BTCAI_AT(model.lookbackBars)},
@@ -309,6 +393,8 @@ void validate(const RunConfig& config)
     require(config.train.stretches % config.ppo.stretchesPerMinibatch == 0,
             "train.stretches: must be a multiple of ppo.stretches_per_minibatch");
     forecastHorizons(config);
+    require(config.goal.least <= config.goal.most, "goal.least: must not exceed goal.most");
+    checkOptions(environmentOptions(config));
 }
 
 } // namespace btcai

@@ -19,6 +19,10 @@ RunConfig defaultConfig(Bucket bucket)
     config.model.horizons = spec.horizons;
     config.ppo.gamma = spec.gamma;
     config.reward.drawdownPenalty = spec.drawdownPenalty;
+    config.account.maxPositions = spec.maxPositions;
+    config.goal.period = goalPeriodName(spec.goalPeriod);
+    config.goal.least = spec.goalLeast;
+    config.goal.most = spec.goalMost;
     return config;
 }
 

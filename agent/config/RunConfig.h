@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "env/bucket/Bucket.h"
-#include "env/execution/CostModel.h"
 #include "env/reward/RewardOptions.h"
 
 namespace btcai {
@@ -66,10 +65,62 @@ struct RunConfig {
         bool allowShort = false;
         double ruinShare = 0.2;
         std::int64_t episodeBars = 2048;
+        std::string actions = "target";
+        std::int64_t maxPositions = 25;
+        double stopLoss = 0.0;
+        double takeProfit = 0.0;
         bool operator==(const Account&) const = default;
     } account;
 
-    CostModel costs;
+    struct Costs {
+        double takerFeeBps = 10.0;
+        double halfSpreadBps = 1.0;
+        double impactBps = 20.0;
+        double maxParticipation = 0.1;
+        double makerFeeBps = 10.0;
+        std::string feeCurrency = "quote";
+        std::string feeTiers;
+        std::string spread = "fixed";
+        std::int64_t spreadWindow = 288;
+        bool operator==(const Costs&) const = default;
+    } costs;
+
+    struct Execution {
+        std::string timing = "next-open";
+        std::string rest = "carry";
+        std::int64_t latencyBars = 0;
+        std::string entry = "market";
+        double entryOffsetBps = 10.0;
+        std::int64_t lifetimeBars = 12;
+        std::string finerBars;
+        bool operator==(const Execution&) const = default;
+    } execution;
+
+    struct Margin {
+        std::string product = "spot";
+        double leverage = 1.0;
+        double maintenance = 0.005;
+        double liquidationFeeBps = 50.0;
+        double fundingRateBps = 1.0;
+        std::string funding;
+        bool operator==(const Margin&) const = default;
+    } margin;
+
+    struct Flows {
+        double everyDays = 0.0;
+        double amount = 0.0;
+        std::string script;
+        bool operator==(const Flows&) const = default;
+    } flows;
+
+    struct Goal {
+        std::string period = "month";
+        double least = 0.15;
+        double most = 0.3;
+        bool inState = false;
+        bool operator==(const Goal&) const = default;
+    } goal;
+
     RewardOptions reward;
 
     struct Model {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agent/config/EnvironmentOptions.h"
 #include "agent/ppo/Collector.h"
 #include "base/Error.h"
 #include "base/Rng.h"
@@ -148,19 +149,14 @@ private:
 
     TradingEnvOptions envOptions() const
     {
-        TradingEnvOptions options;
+        TradingEnvOptions options = environmentOptions(m_config);
         options.rows = {m_rows};
         options.stretches = 1;
         options.accounts = sampledCount() + 3;
         options.episodeBars = m_rows.size() - 1;
         options.startGrid = static_cast<std::size_t>(m_config.model.patchBars);
         options.randomStarts = false;
-        options.initialCash = m_config.account.initialCash;
-        options.exposure = m_config.account.exposure;
-        options.allowShort = m_config.account.allowShort;
         options.ruinShare = 0.0; // only a debt ends an account here
-        options.costs = m_config.costs;
-        options.reward = m_config.reward;
         return options;
     }
 
@@ -189,7 +185,7 @@ private:
             Account& account = m_accounts[lane];
             account.ruined = account.ruined || m_stepResult.terminated[lane];
             // A ruined account stays at (next to) nothing; the environment has dealt that lane a new one.
-            account.equity.push_back(account.ruined ? 1e-9 : m_env.equity(lane) / m_config.account.initialCash);
+            account.equity.push_back(account.ruined ? 1e-9 : m_env.growth(lane));
             if (!account.ruined)
                 account.exposureSum += std::abs(m_env.observation()[lane * m_env.observationSize() + 3]);
         }

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "agent/config/ConfigFile.h"
+#include "agent/config/EnvironmentOptions.h"
 #include "agent/config/Field.h"
 #include "agent/dataset/MarketTensors.h"
 #include "agent/evaluation/Evaluator.h"
@@ -75,18 +76,12 @@ double explainedVariance(const RolloutBuffer& buffer)
 TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRange> rows)
 {
     const auto rollout = config.train.rolloutBars;
-    TradingEnvOptions options;
+    TradingEnvOptions options = environmentOptions(config);
     options.rows = std::move(rows);
     options.stretches = static_cast<std::size_t>(config.train.stretches);
     options.accounts = static_cast<std::size_t>(config.train.accounts);
     options.episodeBars = static_cast<std::size_t>((config.account.episodeBars + rollout - 1) / rollout * rollout);
     options.startGrid = static_cast<std::size_t>(config.model.patchBars);
-    options.initialCash = config.account.initialCash;
-    options.exposure = config.account.exposure;
-    options.allowShort = config.account.allowShort;
-    options.ruinShare = config.account.ruinShare;
-    options.costs = config.costs;
-    options.reward = config.reward;
     return options;
 }
 
@@ -183,7 +178,7 @@ void Trainer::Session::prepare(bool resume)
     tensors.emplace(dataset, forecastHorizons(config), device);
     env.emplace(dataset.market, trainingEnvOptions(config, dataset.trainingRows()));
     network = makeAgentNetwork(agentNetworkOptions(config, static_cast<std::int64_t>(dataset.features.columns()),
-                                                   TradingEnv::kObservationSize, static_cast<std::int64_t>(env->actionCount())),
+                                                   static_cast<std::int64_t>(env->observationSize()), static_cast<std::int64_t>(env->actionCount())),
                                config.seed);
     network->to(device);
     optimizer.emplace(*network);

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "agent/config/EnvironmentOptions.h"
 #include "agent/config/Field.h"
 #include "agent/dataset/MarketTensors.h"
 #include "agent/ppo/Collector.h"
@@ -44,7 +45,7 @@ public:
     explicit TrainBench(const RunConfig& config) : m_config(config)
     {
         const torch::Device device = selectDevice(config.device);
-        auto sizes = agentNetworkOptions(config, 1, TradingEnv::kObservationSize, 2);
+        auto sizes = agentNetworkOptions(config, 1, static_cast<std::int64_t>(TradingEnv::observationSizeOf(environmentOptions(config))), 2);
         const auto context = static_cast<std::size_t>(MarketEncoder(sizes.encoder)->contextRows());
         const auto bars = 3 * (context + static_cast<std::size_t>(config.model.lookbackBars)) + 40'000 + 2 * static_cast<std::size_t>(config.account.episodeBars);
         m_dataset = makeMarketDataset(config, {makeSyntheticMarket({.bars = bars, .seed = 1}).series}, context);

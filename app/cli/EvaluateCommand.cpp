@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "agent/config/ConfigFile.h"
+#include "agent/config/EnvironmentOptions.h"
 #include "agent/dataset/MarketTensors.h"
 #include "agent/evaluation/Evaluator.h"
 #include "agent/ppo/Checkpoint.h"
@@ -40,7 +41,9 @@ int runEvaluate(const EvaluateOptions& options)
 
     const MarketData data = loadMarketData(config);
     const auto features = static_cast<std::int64_t>(checkpoint.normalizer.names().size());
-    const auto sizes = agentNetworkOptions(config, features, TradingEnv::kObservationSize, config.account.allowShort ? 3 : 2);
+    const TradingEnvOptions environment = environmentOptions(config);
+    const auto sizes = agentNetworkOptions(config, features, static_cast<std::int64_t>(TradingEnv::observationSizeOf(environment)),
+                                           static_cast<std::int64_t>(TradingEnv::actionCountOf(environment)));
     AgentNetwork network = makeAgentNetwork(sizes, config.seed);
     const auto context = static_cast<std::size_t>(network->encoder()->contextRows());
     const MarketDataset dataset = makeMarketDataset(config, data, context, &checkpoint.normalizer);

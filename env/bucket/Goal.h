@@ -11,6 +11,13 @@ enum class GoalPeriod {
     Holding ///< the gain of the open position, a share of its entry value
 };
 
+/// "none", "month", "year", "holding".
+constexpr std::string_view goalPeriodName(GoalPeriod period)
+{
+    constexpr std::string_view names[]{"none", "month", "year", "holding"};
+    return names[static_cast<int>(period)];
+}
+
 /// What a bucket is after: a return between `least` and `most` per period, time-weighted, after costs.
 struct Goal {
     GoalPeriod period = GoalPeriod::None;

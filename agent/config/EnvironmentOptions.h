@@ -1,0 +1,12 @@
+#pragma once
+
+#include "agent/config/RunConfig.h"
+#include "env/TradingEnvOptions.h"
+
+namespace btcai {
+
+/// The terms that accounts trade on by this configuration. Rows, stretches, accounts, episodes and starts are left to whoever builds the
+/// environment. Throws Error(BadInput) naming a field that can't be read; checkOptions tells what contradicts.
+TradingEnvOptions environmentOptions(const RunConfig& config);
+
+} // namespace btcai
