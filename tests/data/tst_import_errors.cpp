@@ -127,7 +127,7 @@ private slots:
         QTemporaryDir empty;
         auto failure = failureOf([&] { loadSeries(empty.path().toStdString()); });
         QVERIFY(failure && failure->kind == ErrorKind::BadInput && failure->says("folder"));
-        failure = failureOf([&] { loadSeries(m_dir.filePath("none.csv").toStdString()); });
+        failure = failureOf([&] { loadSeries(file.path("none.csv")); });
         QVERIFY(failure && failure->kind == ErrorKind::Io && failure->says("none.csv"));
     }
 
@@ -183,14 +183,7 @@ private slots:
     }
 
 private:
-    std::filesystem::path file(const char* name, const std::string& text)
-    {
-        const std::filesystem::path path = m_dir.filePath(name).toStdString();
-        writeText(path, text);
-        return path;
-    }
-
-    QTemporaryDir m_dir;
+    ScratchFolder file;
 };
 
 QTEST_APPLESS_MAIN(TestImportErrors)

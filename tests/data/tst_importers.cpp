@@ -1,6 +1,5 @@
 #include <cmath>
 
-#include <QTemporaryDir>
 #include <QtTest>
 
 #include "DataTestSupport.h"
@@ -46,7 +45,7 @@ private slots:
     {
         const std::string text = kHeader + "600,1,3,0.5,2,10\n900,2,4,1,3,0\n";
         const auto plain = file("a.csv", text);
-        const auto packed = m_dir.filePath("b.csv").toStdString();
+        const auto packed = file.path("b.csv");
         writeGzip(packed, text);
         QVERIFY(readBytes(packed).starts_with("\x1f\x8b"));
         QCOMPARE(loadSeries(packed).contentHash(), loadSeries(plain).contentHash());
@@ -139,7 +138,7 @@ private slots:
 
     void binanceGzip()
     {
-        const auto packed = m_dir.filePath("BTCUSDT-5m-2023-07.csv.gz").toStdString();
+        const auto packed = file.path("BTCUSDT-5m-2023-07.csv.gz");
         const auto plain = fixture("binance-spot-5m-BTCUSDT-2023-07-head.csv");
         writeGzip(packed, readBytes(plain));
         const BarSeries series = loadSeries(packed);
@@ -166,7 +165,7 @@ private slots:
     void barStoreFilesOpenToo()
     {
         const BarSeries series = BarSeries::fromBars("BTCUSD", 300, wanderingBars(100));
-        const std::filesystem::path path = m_dir.filePath("bars.csv").toStdString(); // the name plays no part
+        const std::filesystem::path path = file.path("bars.csv"); // the name plays no part
         BarStore::write(series, path);
         const ImportResult result = importSeries(path);
         QVERIFY(result.report.format == SourceFormat::BarStore);
@@ -193,14 +192,7 @@ private slots:
     }
 
 private:
-    std::filesystem::path file(const char* name, const std::string& text)
-    {
-        const std::filesystem::path path = m_dir.filePath(name).toStdString();
-        writeText(path, text);
-        return path;
-    }
-
-    QTemporaryDir m_dir;
+    ScratchFolder file;
 };
 
 QTEST_APPLESS_MAIN(TestImporters)
