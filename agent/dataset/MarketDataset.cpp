@@ -42,7 +42,8 @@ MarketDataset makeMarketDataset(const RunConfig& config, const MarketData& data,
     dataset.dataHash = data.series.contentHash();
     dataset.presentBars = data.series.presentCount();
     dataset.identity = {.catalogVersion = kFeatureCatalogVersion, .setHash = featureSetHash(names),
-                        .fundingHash = data.funding.empty() ? std::string() : data.funding.contentHash()};
+                        .fundingHash = data.funding.empty() ? std::string() : data.funding.contentHash(),
+                        .intervalSeconds = data.series.intervalSeconds()};
 
     const std::size_t warmUp = FeatureStream(data.series.intervalSeconds(), names).warmUpBars();
     const SplitRows rows{.firstUsable = FeatureMatrix::warmUpRow(data.series, names) + contextRows, .rows = data.series.size(),
@@ -73,6 +74,8 @@ void checkFeatures(const FeatureIdentity& trained, const FeatureIdentity& now, b
                     trained.catalogVersion, now.catalogVersion);
     if (trained.setHash != now.setHash)
         throw Error(ErrorKind::BadInput, "this agent was trained on other features than those this configuration and build compute (their hashes differ)");
+    if (trained.intervalSeconds != 0 && trained.intervalSeconds != now.intervalSeconds)
+        throw Error(ErrorKind::BadInput, "data: are bars of {} s; this agent was trained on bars of {} s", now.intervalSeconds, trained.intervalSeconds);
     if (!otherData && trained.fundingHash != now.fundingHash)
         throw Error(ErrorKind::BadInput, "features.funding: are not the funding rates this agent was trained on (their hash differs)");
 }

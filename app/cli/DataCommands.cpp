@@ -21,6 +21,9 @@ namespace btcai::cli {
 
 namespace {
 
+/// Exit code of `check`: the data are readable, and unfit to learn from.
+constexpr int kUnfit = 8;
+
 struct DataOptions {
     std::vector<std::filesystem::path> inputs;
     std::filesystem::path dataInput; ///< of check --data
@@ -170,16 +173,17 @@ int runCheck(DataOptions& options)
                                  options.funding.empty() ? FundingSeries() : importFunding(options.funding).series, options.select, options.json);
     const ImportResult result = inspectSeries(options.inputs, options.import);
     const QualityReport report = assessQuality(result, quality);
+    const int code = blocksTraining(report).blocks() ? kUnfit : 0;
     if (options.json) {
         Json json = report.toJson();
         json["import"] = result.report.toJson();
         printJson(json);
-        return 0;
+        return code;
     }
     for (const ImportSource& source : result.report.sources)
         fmt::print("{}: {} ({}), {} rows, {}\n", source.name, sourceFormatName(source.format), source.reason, source.rows, source.order);
     fmt::print("{}", report.toText());
-    return 0;
+    return code;
 }
 
 } // namespace

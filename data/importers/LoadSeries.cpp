@@ -19,14 +19,25 @@ namespace {
 
 enum class Hashing { Skip, Sources };
 
+/// Whether a name of an instrument may hold it: such a name goes into stores, "STORE.h5#NAME/SECONDS" and paths.
+bool isNameCharacter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':';
+}
+
 std::string instrumentOf(const std::filesystem::path& path, const ImportOptions& options)
 {
-    if (!options.instrument.empty())
+    if (!options.instrument.empty()) {
+        if (options.instrument.size() > 64 || !std::ranges::all_of(options.instrument, isNameCharacter))
+            throw Error(ErrorKind::BadInput, "--instrument {}: an instrument's name has at most 64 letters, digits, points, colons, dashes and underscores",
+                        quotedForMessage(options.instrument));
         return options.instrument;
+    }
     const std::string name = path.filename().string();
     std::string instrument = name.substr(0, name.find_first_of("-_. "));
+    std::erase_if(instrument, [](char c) { return !isNameCharacter(c); });
     std::ranges::transform(instrument, instrument.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-    return instrument;
+    return instrument.empty() ? "SERIES" : instrument;
 }
 
 bool isFunding(Content content) { return content == Content::Funding; }

@@ -152,6 +152,8 @@ private slots:
         CliResult result = runBtcai(QStringList{"train", "--data", m_data, "--run", m_run} + tinyRun());
         QVERIFY2(result.code == 2 && result.says("there is a run already"), result.shown());
         QVERIFY(filesBelow(m_run) == before);
+        result = runBtcai(QStringList{"train", "--data", m_data, "--run", m_folder.path()} + tinyRun());
+        QVERIFY2(result.code == 2 && result.says("is no folder for a run: it holds"), result.shown());
         result = runBtcai({"train", "--resume", "--run", m_run, "--ppo.gamma", "0.5"});
         QVERIFY2(result.code == 2 && result.says("--resume goes on with the run's own configuration"), result.shown());
         QVERIFY(filesBelow(m_run) == before);
@@ -212,6 +214,15 @@ private slots:
         writeText(m_data, before);
         QVERIFY2(resumed.code == 2 && resumed.says("is not the data this run was trained on"), resumed.shown());
         QVERIFY2(evaluated.code == 2 && evaluated.says("is not the data this run was trained on"), evaluated.shown());
+    }
+
+    // A look-back of 12 hours is none of 24: an agent trades the bar length it was trained on.
+    void otherBarLengthsAreRefused()
+    {
+        const QString longer = m_folder.filePath("longer.h5");
+        QCOMPARE(runBtcai({"import", m_data, "--resample", "600", "-o", longer}).code, 0);
+        const CliResult evaluated = runBtcai({"evaluate", "--run", m_run, "--data", longer});
+        QVERIFY2(evaluated.code == 2 && evaluated.says("bars of 600 s; this agent was trained on bars of 300 s"), evaluated.shown());
     }
 
     // Each file of the latest checkpoint cut to half: the message names it, and checkpoints and configuration are as they were.

@@ -18,6 +18,20 @@ class TestImporters : public QObject {
     Q_OBJECT
 
 private slots:
+    // What stands between the fields decides nothing else.
+    void commasSemicolonsAndTabs()
+    {
+        for (const char delimiter : {',', ';', '\t'}) {
+            std::string text = "timestamp,open,high,low,close,volume\n300,10,12,8,11,5\n600,\"11\",13,9,12,6\n";
+            std::ranges::replace(text, ',', delimiter);
+            const BarSeries series = loadSeries(file("a.csv", text));
+            QVERIFY(series.size() == 2 && series.bar(1)->open == 11.0 && series.bar(1)->volume == 6.0);
+            QCOMPARE(loadSeries(file("a.csv", text), {.columns = "time=0,open=1,high=2,low=3,close=4"}).size(), std::size_t{2});
+        }
+        // A comma within quotes is text.
+        QCOMPARE(loadSeries(file("a.csv", "timestamp,open,high,low,close,volume,note\n300,10,12,8,11,5,\"a, b\"\n600,11,13,9,12,6,\"\"\n")).size(), std::size_t{2});
+    }
+
     void plainCsv()
     {
         const auto path = file("btcusd-5m.csv", kHeader + "600,1,3,0.5,2,10\n900,2,4,1,3,0\n1800,5,6,4,5.5,1e-3\n");
