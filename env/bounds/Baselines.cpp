@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include <fmt/ranges.h>
+
 #include "base/Error.h"
 #include "base/Rng.h"
 #include "data/dataset/OptionRange.h"
@@ -189,6 +191,24 @@ std::optional<Baseline> baselineFromName(std::string_view name)
         if (baselineName(baseline) == name)
             return baseline;
     return std::nullopt;
+}
+
+std::vector<Baseline> parseBaselines(std::string_view text)
+{
+    if (text == "all")
+        return {kBaselines.begin(), kBaselines.end()};
+    std::vector<Baseline> baselines;
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t end = std::min(text.find(',', begin), text.size());
+        const auto baseline = baselineFromName(text.substr(begin, end - begin));
+        if (!baseline)
+            throw Error(ErrorKind::BadInput, "'{}' is no baseline: write all, or of {} some with commas between", text.substr(begin, end - begin),
+                        fmt::join(kNames, ", "));
+        if (std::ranges::find(baselines, *baseline) == baselines.end())
+            baselines.push_back(*baseline);
+        begin = end + 1;
+    }
+    return baselines;
 }
 
 std::vector<double> targetExposures(Baseline baseline, const Market& market, RowRange rows, const BaselineOptions& options)

@@ -21,6 +21,8 @@ inline constexpr std::array kBaselines{Baseline::Cash,          Baseline::BuyAnd
 std::string_view baselineName(Baseline baseline);
 /// Nothing for a name that is no baseline.
 std::optional<Baseline> baselineFromName(std::string_view name);
+/// Reads "all" or names with commas between. Throws Error(BadInput) naming what is no baseline.
+std::vector<Baseline> parseBaselines(std::string_view text);
 
 struct BaselineOptions {
     bool allowShort = false; ///< of MovingAverageCross, MeanReversion and Random; the others are never short

@@ -53,6 +53,10 @@ private slots:
         }
         QCOMPARE(names.size(), kBaselines.size());
         QVERIFY(!baselineFromName("moon") && !baselineFromName(""));
+        QVERIFY(parseBaselines("all").size() == kBaselines.size());
+        QVERIFY((parseBaselines("grid,cash,grid") == std::vector{Baseline::Grid, Baseline::Cash}));
+        for (const char* text : {"", "grid,", "Grid"})
+            QVERIFY2(failureOf([&] { parseBaselines(text); })->says("mean-reversion"), text);
     }
 
     void cashAndBuyAndHold()
