@@ -16,7 +16,7 @@ enum class ErrorKind {
     Io,          ///< the operating system refused: missing file, no permission, full disk
     Corrupt,     ///< a file of ours that is cut short or fails its checksum
     Unsupported, ///< a version, device or feature this build does not have
-    Protocol,    ///< a peer broke the worker protocol
+    Protocol,    ///< a peer broke the worker protocol, or an exchange its API
     Numeric,     ///< a NaN or infinity where a finite number must stand
     Cancelled,   ///< a person or the program asked to stop
     Internal,    ///< a bug of ours, reported instead of crashing

@@ -69,15 +69,15 @@ bool TargetDesk::aimAt(const Venue& venue, const Accounts& accounts, std::size_t
     if (changed) {
         m_exposure[lane] = exposure;
         m_target[lane] = exposure > 0.0 ? TargetPosition::Long : exposure < 0.0 ? TargetPosition::Short : TargetPosition::Flat;
-        const double held = accounts.quantity[lane];
-        const double wanted = exposure * accounts.equity[lane] / venue.market().mark[row - 1] - held;
+        goal = exposure * accounts.equity[lane] / venue.market().mark[row - 1];
         const FillTerms terms = venue.terms(lane, row - 1);
-        const double fee = terms.takerFeeBps * 1e-4;
-        // Solves (held + n) p = exposure * (equity - fee of n) for the coins n that are received.
-        double net = wanted / (1.0 + (wanted > 0.0 ? fee : -fee) * exposure);
-        if (wanted > 0.0 && terms.feeCurrency == FeeCurrency::Received)
-            net = wanted * (1.0 - fee) / (1.0 - fee + fee * exposure);
-        goal = exposure == 0.0 ? 0.0 : held + net;
+        if (terms.feeCurrency == FeeCurrency::Received && exposure != 0.0) {
+            // Solves (held + n) p = exposure * (equity - fee of n) for the coins n that are received.
+            const double wanted = goal - accounts.quantity[lane];
+            const double fee = terms.takerFeeBps * 1e-4;
+            const double share = wanted > 0.0 ? (1.0 - fee) / (1.0 - fee + fee * exposure) : 1.0 / (1.0 - fee * exposure);
+            goal = accounts.quantity[lane] + wanted * share;
+        }
     }
     send(lane, goal, row, changed);
     return changed;

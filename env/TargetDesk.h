@@ -22,7 +22,7 @@ public:
 
     /// Decides at the close of row - 1 what to aim at. Both return whether that is something else than before.
     bool aim(const Venue& venue, const Accounts& accounts, std::size_t lane, TargetPosition target, std::size_t row);
-    /// An exposure of 0.5 aims at coins worth half of the equity, the fee of the trade considered.
+    /// An exposure of 0.5 aims at coins worth half of the equity; where fees are taken from what is received, half of what the fee leaves of it.
     bool aimAt(const Venue& venue, const Accounts& accounts, std::size_t lane, double exposure, std::size_t row);
     /// Trades in the bar of a row.
     void trade(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books);

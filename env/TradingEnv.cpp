@@ -390,6 +390,13 @@ OpenPosition TradingEnv::openPosition(std::size_t lane, std::size_t i) const
             .bestExcursion = share(side > 0.0 ? high : low), .worstExcursion = share(side > 0.0 ? low : high)};
 }
 
+std::size_t TradingEnv::bytesPerAccount() const
+{
+    // What a snapshot holds per lane, beside what it holds per stretch, and the few columns that need not be kept.
+    const std::size_t perStretch = 3 * sizeof(std::size_t);
+    return (snapshot().size() - options().stretches * perStretch) / lanes() + sizeof(m_episodeReturn[0]);
+}
+
 std::vector<ClosedTrade> TradingEnv::takeTrades()
 {
     std::vector<ClosedTrade> all;

@@ -147,7 +147,7 @@ HeadPass::HeadPass(HeadShape shape, const HeadViews<const float>& weights) : m_s
     m_transposed.resize(static_cast<std::size_t>(kLanes * 2 * shape.width));
 }
 
-HeadPass::Layer HeadPass::makeLayer(std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters) const
+HeadPass::Layer HeadPass::makeLayer(std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters)
 {
     Layer layer{inputs, outputs, parameters, std::vector<float>(static_cast<std::size_t>(inputs * outputs))};
     for (std::int64_t o = 0; o < outputs; ++o)

@@ -55,7 +55,7 @@ private:
         LinearView<const float> parameters;
         std::vector<float> transposed; ///< [inputs][outputs]
     };
-    Layer makeLayer(std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters) const;
+    static Layer makeLayer(std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters);
     void apply(const Layer& layer, const float* input, std::int64_t inputStride, float* output, std::int64_t outputStride) const;
     void propagate(const Layer& layer, const float* gradient, std::int64_t gradientStride, const float* input, std::int64_t inputStride,
                    LinearView<float> sums, float* inputGradient);

@@ -8,6 +8,7 @@
 
 #include "agent/config/Field.h"
 #include "agent/config/MessageText.h"
+#include "base/EditDistance.h"
 #include "base/Error.h"
 #include "base/ReadFile.h"
 #include "base/Toml.h"
@@ -18,24 +19,6 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 1 << 20;
 constexpr std::size_t kMaxDepth = 8;
-
-/// Levenshtein distance, to suggest what a mistyped key may have meant.
-std::size_t editDistance(std::string_view a, std::string_view b)
-{
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j)
-        row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitution});
-        }
-    }
-    return row[b.size()];
-}
 
 std::string_view nearestKey(std::string_view key)
 {

@@ -23,7 +23,7 @@ struct Field {
     double minimum = 0.0;    ///< inclusive; for numbers
     double maximum = 0.0;
     std::span<const std::string_view> choices; ///< allowed texts; empty when free
-    bool live = false;       ///< may be changed by the `set` command while the run goes on
+    bool live = false;       ///< may be changed by the `set` command while the run goes on, and when it is resumed
     bool advanced = false;   ///< folded away in the form
     std::string_view help;
     FieldPointer (*locate)(RunConfig&);

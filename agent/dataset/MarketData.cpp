@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <fmt/ranges.h>
 
 #include "base/Error.h"
 #include "base/Log.h"
-#include "data/bars/BarStore.h"
 #include "data/dataset/SyntheticMarket.h"
 #include "data/features/FeatureKernel.h"
 #include "data/importers/LoadSeries.h"
@@ -32,41 +30,10 @@ Json checkQuality(const RunConfig& config, const BarSeries& series)
     return {{"score", report.score}, {"errors", verdict.reasons}};
 }
 
-/// Of "STORE.h5#BTCUSD/300" the file and which series of it; any other text is a file alone.
-BarSeries loadBars(const std::string& data)
+FundingSeries loadFunding(const std::filesystem::path& file)
 {
-    const std::size_t mark = data.rfind('#');
-    if (mark == std::string::npos || std::filesystem::exists(data))
-        return loadSeries(data);
-    ImportOptions options;
-    const std::string which = data.substr(mark + 1);
-    const std::size_t slash = which.find('/');
-    options.instrument = which.substr(0, slash);
-    if (slash != std::string::npos) {
-        const char* const end = which.data() + which.size();
-        const auto [rest, code] = std::from_chars(which.data() + slash + 1, end, options.intervalSeconds);
-        if (code != std::errc{} || rest != end)
-            throw Error(ErrorKind::BadInput, "data = {}: after # must stand INSTRUMENT or INSTRUMENT/SECONDS", data);
-    }
-    return loadSeries(data.substr(0, mark), options);
+    return file.empty() ? FundingSeries() : importFunding(std::array{file}).series;
 }
-
-FundingSeries loadFunding(const RunConfig& config)
-{
-    const std::filesystem::path file = config.features.funding;
-    if (file.empty())
-        return {};
-    if (!BarStore::looksLikeOne(file))
-        return importFunding(std::array{file}).series;
-    const std::vector<StoredSeries> stored = BarStore::list(file);
-    const auto isFunding = [](const StoredSeries& series) { return series.id.kind == SeriesKind::Funding; };
-    const auto found = std::ranges::find_if(stored, isFunding);
-    if (found == stored.end() || std::ranges::count_if(stored, isFunding) > 1)
-        throw Error(ErrorKind::BadInput, "features.funding = {}: must hold one series of funding rates", file.string());
-    return BarStore::readFunding(file, found->id.instrument);
-}
-
-} // namespace
 
 /// Features of the funding group are 0 where no rate is known: an agent must not learn from a column of zeros unawares.
 void checkFunding(const RunConfig& config, const MarketData& data)
@@ -76,24 +43,39 @@ void checkFunding(const RunConfig& config, const MarketData& data)
     const bool all = config.features.select == "all"; // everything there is, funding only if given
     if (wanted && !all && data.funding.empty())
         throw Error(ErrorKind::BadInput, "features.select = {}: funding features need features.funding, a file of funding rates", config.features.select);
+    if (data.funding.empty())
+        return;
     const auto end = data.series.timestamp(data.series.size());
-    if (!data.funding.empty() && (data.funding.rates().front().timestamp >= end || !data.funding.latest(end)
-                                  || data.funding.rates().back().timestamp < data.series.startTime()))
+    if (data.funding.rates().front().timestamp >= end || data.funding.rates().back().timestamp < data.series.startTime())
         throw Error(ErrorKind::BadInput, "features.funding = {}: its rates lie outside of the time of the data", config.features.funding);
-    if (!data.funding.empty() && !wanted)
+    if (!wanted)
         logWarning("features.funding is given, but no feature of the funding group is chosen");
 }
+
+} // namespace
 
 MarketData loadMarketData(const RunConfig& config)
 {
     if (config.data.empty())
         throw Error(ErrorKind::BadInput, "data: no market data given; name a CSV file or a stored series");
     const auto synthetic = parseSyntheticSpec(config.data);
-    MarketData data{synthetic ? makeSyntheticMarket(synthetic->options).series : loadBars(config.data), loadFunding(config)};
+    MarketData data{synthetic ? makeSyntheticMarket(synthetic->options).series : loadSeries(config.data), loadFunding(config.features.funding)};
+    if (!config.execution.finerBars.empty())
+        data.finer = loadSeries(config.execution.finerBars);
+    data.swap = loadFunding(config.margin.funding);
     checkFunding(config, data);
     if (!synthetic)
         data.quality = checkQuality(config, data.series);
     return data;
+}
+
+std::shared_ptr<const Market> makeMarket(const BarSeries& series, const MarketData& data)
+{
+    auto market = std::make_shared<Market>(series);
+    if (!data.finer.empty())
+        market->useFiner(data.finer);
+    market->funding = data.swap;
+    return market;
 }
 
 } // namespace btcai

@@ -1,12 +1,12 @@
 #include "agent/dataset/MarketDataset.h"
 
 #include <algorithm>
-#include <thread>
+#include <optional>
 
 #include "agent/dataset/TrainingCopies.h"
 #include "base/Error.h"
 #include "data/features/FeatureCache.h"
-#include "data/features/FeatureKernel.h"
+#include "data/features/FeatureStream.h"
 
 namespace btcai {
 
@@ -20,14 +20,6 @@ FeatureMatrix featuresOf(const RunConfig& config, const BarSeries& series, const
     const FeatureMatrixOptions options{.funding = &funding, .threads = static_cast<std::size_t>(std::max<std::int64_t>(1, config.threads))};
     const bool isLarge = series.size() * names.size() * sizeof(float) >= kLeastCachedBytes;
     return config.features.cache && isLarge ? FeatureCache().get(series, names, options) : FeatureMatrix::compute(series, names, options);
-}
-
-std::size_t longestWarmUp(const std::vector<std::string>& names, std::int64_t intervalSeconds)
-{
-    int longest = 1;
-    for (const std::string& name : names)
-        longest = std::max(longest, findFeature(name).warmUpBars(intervalSeconds));
-    return static_cast<std::size_t>(longest);
 }
 
 } // namespace
@@ -50,23 +42,23 @@ MarketDataset makeMarketDataset(const RunConfig& config, const MarketData& data,
     dataset.dataHash = data.series.contentHash();
     dataset.presentBars = data.series.presentCount();
     dataset.identity = {.catalogVersion = kFeatureCatalogVersion, .setHash = featureSetHash(names),
-                        .fundingHash = data.funding.empty() ? std::string() : data.funding.contentHash()};
+                        .fundingHash = data.funding.empty() ? std::string() : data.funding.contentHash(),
+                        .intervalSeconds = data.series.intervalSeconds()};
 
-    const std::size_t warmUp = longestWarmUp(names, data.series.intervalSeconds());
-    dataset.features = featuresOf(config, data.series, data.funding, names);
-    const SplitRows rows{.firstUsable = dataset.features.warmUp() + contextRows, .rows = data.series.size(),
+    const std::size_t warmUp = FeatureStream(data.series.intervalSeconds(), names).warmUpBars();
+    const SplitRows rows{.firstUsable = FeatureMatrix::warmUpRow(data.series, names) + contextRows, .rows = data.series.size(),
                          .reach = {.lookbackRows = static_cast<std::size_t>(config.model.lookbackBars), .warmUpRows = warmUp,
                                    .horizonRows = static_cast<std::size_t>(std::ranges::max(forecastHorizons(config)))}};
     dataset.split = splitForRun(config, rows);
 
-    if (config.augment.kind == "none") {
-        dataset.market = std::make_shared<const Market>(data.series);
-    } else {
-        AugmentedSeries augmented = appendTrainingCopies(config, data.series, dataset.split.training, warmUp + contextRows);
-        dataset.market = std::make_shared<const Market>(augmented.series);
-        dataset.features = featuresOf(config, augmented.series, data.funding, names);
-        dataset.copies = std::move(augmented.copies);
+    std::optional<AugmentedSeries> augmented;
+    if (config.augment.kind != "none") {
+        augmented = appendTrainingCopies(config, data.series, dataset.split.training, warmUp + contextRows);
+        dataset.copies = augmented->copies;
     }
+    const BarSeries& series = augmented ? augmented->series : data.series;
+    dataset.market = makeMarket(series, data);
+    dataset.features = featuresOf(config, series, data.funding, names);
     dataset.normalizer = normalizer ? *normalizer
                                     : Normalizer::fit(dataset.features, dataset.split.training,
                                                       {.kind = normalizerKindFrom(config.features.normalizer)});
@@ -82,6 +74,8 @@ void checkFeatures(const FeatureIdentity& trained, const FeatureIdentity& now, b
                     trained.catalogVersion, now.catalogVersion);
     if (trained.setHash != now.setHash)
         throw Error(ErrorKind::BadInput, "this agent was trained on other features than those this configuration and build compute (their hashes differ)");
+    if (trained.intervalSeconds != 0 && trained.intervalSeconds != now.intervalSeconds)
+        throw Error(ErrorKind::BadInput, "data: are bars of {} s; this agent was trained on bars of {} s", now.intervalSeconds, trained.intervalSeconds);
     if (!otherData && trained.fundingHash != now.fundingHash)
         throw Error(ErrorKind::BadInput, "features.funding: are not the funding rates this agent was trained on (their hash differs)");
 }

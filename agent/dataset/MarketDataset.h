@@ -18,6 +18,7 @@ struct FeatureIdentity {
     int catalogVersion = 1;  ///< kFeatureCatalogVersion of the build that trained
     std::string setHash;     ///< featureSetHash of the choice
     std::string fundingHash; ///< of the funding series; empty without one
+    std::int64_t intervalSeconds = 0; ///< of the bars; 0 in a checkpoint that does not say it
 
     bool operator==(const FeatureIdentity&) const = default;
 };

@@ -4,11 +4,11 @@
 #include <cmath>
 
 #include "agent/config/EnvironmentOptions.h"
+#include "agent/evaluation/AccountRow.h"
 #include "agent/ppo/Collector.h"
 #include "base/Error.h"
 #include "base/Rng.h"
 #include "env/TradingEnv.h"
-#include "env/metrics/Performance.h"
 
 namespace btcai {
 
@@ -21,78 +21,18 @@ constexpr std::size_t kCurvePoints = 400;
 constexpr std::size_t kForecastPoints = 300;
 constexpr std::size_t kTradesShown = 200;
 
-/// What is kept of one account.
-struct Account {
-    std::vector<double> equity; ///< relative to 1, one value a row
-    std::vector<double> profits;
-    double exposureSum = 0.0;
-    double traded = 0.0; ///< quote currency
-    double costs = 0.0;
-    bool ruined = false;
-};
-
-double meanOf(std::span<const protocol::EvaluationRow> rows, double protocol::EvaluationRow::*field)
-{
-    double sum = 0.0;
-    for (const auto& row : rows)
-        sum += row.*field;
-    return sum / static_cast<double>(rows.size());
-}
-
-protocol::EvaluationRow describe(const std::string& name, const Account& account, double initialCash, std::int64_t interval)
-{
-    const Performance performance = measurePerformance(account.equity, interval);
-    const TradeStatistics trades = measureTrades(account.profits);
-    protocol::EvaluationRow row;
-    row.name = name;
-    row.totalReturn = performance.totalReturn;
-    row.sharpe = performance.sharpe;
-    row.sortino = performance.sortino;
-    row.maxDrawdown = performance.maxDrawdown;
-    row.calmar = performance.calmar;
-    row.profitFactor = trades.profitFactor;
-    row.winRate = trades.winRate;
-    row.trades = trades.count;
-    row.turnover = account.traded / initialCash;
-    row.exposure = account.exposureSum / static_cast<double>(account.equity.size());
-    row.costShare = account.costs / initialCash;
-    return row;
-}
-
-/// The mean over accounts, with the standard error of the total return.
-protocol::EvaluationRow average(const std::string& name, std::span<const protocol::EvaluationRow> rows)
-{
-    using Row = protocol::EvaluationRow;
-    Row mean;
-    mean.name = name;
-    for (const auto field : {&Row::totalReturn, &Row::sharpe, &Row::sortino, &Row::maxDrawdown, &Row::calmar,
-                             &Row::profitFactor, &Row::winRate, &Row::turnover, &Row::exposure, &Row::costShare})
-        mean.*field = meanOf(rows, field);
-    const auto count = static_cast<double>(rows.size());
-    double trades = 0.0;
-    double squares = 0.0;
-    for (const Row& row : rows) {
-        trades += static_cast<double>(row.trades);
-        squares += (row.totalReturn - mean.totalReturn) * (row.totalReturn - mean.totalReturn);
-    }
-    mean.trades = static_cast<std::int64_t>(std::llround(trades / count));
-    if (rows.size() > 1)
-        mean.standardError = std::sqrt(squares / (count - 1.0) / count);
-    return mean;
-}
-
 /// Plays the accounts over the part: lane 0 takes the most likely action, lanes 1 ... N sample, then buy-and-hold and cash.
 class Play {
 public:
     Play(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors, const RunConfig& config,
-         const std::string& part)
+         const RowRange& rows, const std::string& part)
         : m_network(std::move(network)), m_dataset(dataset), m_tensors(tensors), m_config(config), m_part(part),
-          m_rows(partRows(dataset.split, part)), m_env(dataset.market, envOptions()), m_accounts(m_env.lanes()),
+          m_rows(rows), m_env(dataset.market, envOptions()), m_accounts(m_env.lanes()),
           m_actions(m_env.lanes())
     {
         m_env.reset(0);
         m_env.recordTrades(m_env.lanes());
-        for (Account& account : m_accounts)
+        for (TradedAccount& account : m_accounts)
             account.equity.push_back(1.0);
         const auto horizons = tensors.horizons();
         m_forecasts.resize(horizons.size());
@@ -127,13 +67,14 @@ public:
         const std::int64_t interval = m_dataset.market->intervalSeconds;
         std::vector<protocol::EvaluationRow> sampled;
         for (std::size_t lane = 1; lane <= sampledCount(); ++lane)
-            sampled.push_back(describe("", m_accounts[lane], cash, interval));
+            sampled.push_back(accountRow("", m_accounts[lane], cash, interval));
         auto& evaluation = result.evaluation;
         evaluation.step = step;
         evaluation.part = m_part;
-        evaluation.rows = {average("agent (sampled)", sampled), describe("agent (argmax)", m_accounts[0], cash, interval),
-                           describe("buy and hold", m_accounts[holdLane()], cash, interval),
-                           describe("cash", m_accounts[cashLane()], cash, interval)};
+        evaluation.optimisticFills = m_env.hasOptimisticFills();
+        evaluation.rows = {meanRow("agent (sampled)", sampled), accountRow("agent (argmax)", m_accounts[0], cash, interval),
+                           accountRow("buy and hold", m_accounts[holdLane()], cash, interval),
+                           accountRow("cash", m_accounts[cashLane()], cash, interval)};
         fillCurves(evaluation);
         for (protocol::Forecast& f : m_forecasts)
             f.step = step;
@@ -182,7 +123,7 @@ private:
         chooseActions(z, step);
         m_env.step(m_actions, m_stepResult);
         for (std::size_t lane = 0; lane < m_accounts.size(); ++lane) {
-            Account& account = m_accounts[lane];
+            TradedAccount& account = m_accounts[lane];
             account.ruined = account.ruined || m_stepResult.terminated[lane];
             // A ruined account stays at (next to) nothing; the environment has dealt that lane a new one.
             account.equity.push_back(account.ruined ? 1e-9 : m_env.growth(lane));
@@ -267,7 +208,7 @@ private:
     std::string m_part;
     RowRange m_rows;
     TradingEnv m_env;
-    std::vector<Account> m_accounts;
+    std::vector<TradedAccount> m_accounts;
     std::vector<std::uint8_t> m_actions;
     StepResult m_stepResult;
     std::vector<protocol::Forecast> m_forecasts;
@@ -290,7 +231,13 @@ RowRange partRows(const RunSplit& split, const std::string& part)
 EvaluationResult evaluatePart(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors,
                               const RunConfig& config, const std::string& part, std::int64_t step, const std::function<void()>& poll)
 {
-    Play play(std::move(network), dataset, tensors, config, part);
+    return evaluateRows(std::move(network), dataset, tensors, config, partRows(dataset.split, part), part, step, poll);
+}
+
+EvaluationResult evaluateRows(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors, const RunConfig& config,
+                              const RowRange& rows, const std::string& name, std::int64_t step, const std::function<void()>& poll)
+{
+    Play play(std::move(network), dataset, tensors, config, rows, name);
     play.run(poll);
     return play.result(step);
 }

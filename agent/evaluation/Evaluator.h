@@ -26,6 +26,10 @@ EvaluationResult evaluatePart(AgentNetwork network, const MarketDataset& dataset
                               const RunConfig& config, const std::string& part, std::int64_t step,
                               const std::function<void()>& poll = {});
 
+/// The same over any rows, which begin on the encoder's token grid and not before its context; `name` is what the result calls them.
+EvaluationResult evaluateRows(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors, const RunConfig& config,
+                              const RowRange& rows, const std::string& name, std::int64_t step, const std::function<void()>& poll = {});
+
 /// Rows of a part; of the training part its longest range. Throws Error(BadInput) for another name.
 RowRange partRows(const RunSplit& split, const std::string& part);
 

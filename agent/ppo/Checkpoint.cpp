@@ -40,6 +40,7 @@ Json toJson(const Checkpoint& checkpoint)
             {"feature_catalogue_version", checkpoint.features.catalogVersion},
             {"feature_set_hash", checkpoint.features.setHash},
             {"funding_hash", checkpoint.features.fundingHash},
+            {"interval_s", checkpoint.features.intervalSeconds},
             {"normalizer", checkpoint.normalizer.toJson()}};
 }
 
@@ -56,7 +57,7 @@ void fromJson(const Json& json, Checkpoint& checkpoint)
     checkpoint.dataHash = json.at("data_hash").get<std::string>();
     // Checkpoints from before the catalogue had a version were made with its first.
     checkpoint.features = {json.value("feature_catalogue_version", 1), json.value("feature_set_hash", std::string()),
-                           json.value("funding_hash", std::string())};
+                           json.value("funding_hash", std::string()), json.value("interval_s", std::int64_t{0})};
     checkpoint.normalizer = Normalizer::fromJson(json.at("normalizer"));
 }
 

@@ -17,11 +17,10 @@ PpoLoss ppoLoss(const Tensor& logits, const Tensor& value, const Tensor& action,
     const Tensor logRatio = logProbability - oldLogProbability;
     const Tensor ratio = logRatio.exp();
 
-    const Tensor weight = options.normalizeAdvantages ? normalizedAdvantage(advantage) : advantage;
     const Tensor clipped = ratio.clamp(1.0 - options.clipRange, 1.0 + options.clipRange);
 
     PpoLoss loss;
-    loss.policy = -torch::min(ratio * weight, clipped * weight).mean();
+    loss.policy = -torch::min(ratio * advantage, clipped * advantage).mean();
     loss.value = (value - returns).square().mean();
     loss.entropy = -(logProbabilities.exp() * logProbabilities).sum(-1).mean();
     loss.total = loss.policy + options.valueCoefficient * loss.value - options.entropyCoefficient * loss.entropy;

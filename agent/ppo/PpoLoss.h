@@ -8,7 +8,6 @@ struct PpoLossOptions {
     double clipRange = 0.2;
     double valueCoefficient = 0.5;
     double entropyCoefficient = 0.0;
-    bool normalizeAdvantages = true;
 };
 
 /// Scalars, means over the batch. Only `total` carries a gradient.

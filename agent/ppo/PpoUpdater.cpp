@@ -112,8 +112,7 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
     const auto cut = [&](const Tensor& tensor) { return tensor.narrow(0, first, count); };
     const PpoLossOptions lossOptions{.clipRange = options.clipRange,
                                      .valueCoefficient = options.valueCoefficient,
-                                     .entropyCoefficient = schedule.entropyCoefficient,
-                                     .normalizeAdvantages = false};
+                                     .entropyCoefficient = schedule.entropyCoefficient};
     HeadSamples samples{.state = cut(batch.state), .action = cut(batch.action), .logProbability = cut(batch.logProbability),
                         .advantage = cut(batch.advantage), .returns = cut(batch.returns), .marketShare = {},
                         .minibatch = static_cast<double>(batch.action.numel())};

@@ -135,6 +135,7 @@ struct Trainer::Session {
     }
 
     void prepare(bool resume);
+    void takeOverLiveFields(const RunConfig& wanted);
     void restore(const std::filesystem::path& checkpoint, const Checkpoint& loaded);
     void announce();
     bool finished() const;
@@ -157,7 +158,8 @@ void Trainer::Session::prepare(bool resume)
     std::optional<Checkpoint> loaded;
     if (latest) {
         loaded = readCheckpoint(folder.checkpoints() / *latest);
-        config = parseRunConfig(loaded->configToml, (folder.checkpoints() / *latest / "run.toml").string());
+        const RunConfig wanted = std::exchange(config, parseRunConfig(loaded->configToml, (folder.checkpoints() / *latest / "run.toml").string()));
+        takeOverLiveFields(wanted);
     }
     setThreads(config.threads);
     const torch::Device device = selectDevice(config.device);
@@ -192,6 +194,27 @@ void Trainer::Session::prepare(bool resume)
     announce();
     if (loaded)
         sink.send(protocol::Resumed{progress.step, "checkpoints/" + *latest});
+}
+
+/// A resumed run goes on as its checkpoint says, but for the fields that may change while a run goes on: the folder's run.toml counts there.
+void Trainer::Session::takeOverLiveFields(const RunConfig& wanted)
+{
+    for (const Field& field : runConfigFields()) {
+        const std::string asked = fieldText(wanted, field);
+        const std::string trained = fieldText(config, field);
+        if (asked == trained)
+            continue;
+        if (field.live) {
+            setFieldText(config, field, asked);
+            notice(LogLevel::Info, "field-changed", fmt::format("{} = {} from here on, where it was {}", field.key, asked, trained));
+        } else {
+            notice(LogLevel::Warning, "field-ignored",
+                   fmt::format("{} = {} in run.toml, but this run was trained with {}, and goes on with that; for another value start a new run", field.key,
+                               asked, trained));
+        }
+    }
+    validate(config);
+    folder.writeConfig(config);
 }
 
 void Trainer::Session::restore(const std::filesystem::path& checkpoint, const Checkpoint& loaded)
@@ -276,6 +299,8 @@ void Trainer::Session::applyChangedFields()
         }
         config = changed;
         folder.writeConfig(config);
+        if (key == "train.steps")
+            announce(); // how far the run has come is told by its goal
         notice(LogLevel::Info, "field-changed", fmt::format("{} = {} from step {}", key, text, progress.step));
     }
 }

@@ -61,6 +61,7 @@ template <typename V> void visitFields(V& v, EquityCurve& m) { v("name", m.name)
 template <typename V> void visitFields(V& v, Evaluation& m)
 {
     v("step", m.step), v("part", m.part), v("rows", m.rows), v("time", m.time), v("curves", m.curves);
+    v.unlessDefault("optimistic_fills", m.optimisticFills);
 }
 template <typename V> void visitFields(V& v, CheckpointSaved& m) { v("step", m.step), v("path", m.path), v("best", m.best); }
 template <typename V> void visitFields(V& v, Heartbeat& m)
@@ -92,6 +93,11 @@ struct Writer {
     Json& out;
 
     template <typename T> void operator()(const char* name, T& value) { out[name] = toJson(value); }
+    template <typename T> void unlessDefault(const char* name, T& value)
+    {
+        if (value != T{})
+            (*this)(name, value);
+    }
 
     template <typename T> static Json toJson(T& value)
     {
@@ -153,6 +159,12 @@ struct Reader {
         if (found == in.end())
             refuse(name, "is missing");
         read(name, *found, value);
+    }
+    /// A field that came later: recordings without it stay readable.
+    template <typename T> void unlessDefault(const char* name, T& value)
+    {
+        if (in.contains(name))
+            (*this)(name, value);
     }
 
     template <typename T> void read(const char* name, const Json& json, T& value) const

@@ -127,6 +127,7 @@ struct Evaluation {
     std::vector<EvaluationRow> rows;
     std::vector<std::int64_t> time; ///< decimated; every curve has as many points
     std::vector<EquityCurve> curves;
+    bool optimisticFills = false; ///< fills were better than anybody gets (execution.timing)
     bool operator==(const Evaluation&) const = default;
 };
 

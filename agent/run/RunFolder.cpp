@@ -1,5 +1,7 @@
 #include "agent/run/RunFolder.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -15,6 +17,21 @@
 namespace btcai {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder may hold what a run that never began left there, and nothing else.
+void refuseForeignFiles(const fs::path& path)
+{
+    constexpr std::array ours{"lock", "checkpoints", "evaluation", "worker.log", "events.jsonl", "manifest.json"};
+    if (!fs::exists(path))
+        return;
+    for (const auto& entry : fs::directory_iterator(path))
+        if (std::ranges::find(ours, entry.path().filename().string()) == ours.end())
+            throw Error(ErrorKind::BadInput, "{}: is no folder for a run: it holds {}; name a new one", path.string(), entry.path().filename().string());
+}
+
+} // namespace
 
 RunFolder::RunFolder(fs::path path) : m_path(std::move(path))
 {
@@ -55,6 +72,7 @@ RunFolder RunFolder::create(const fs::path& path, const RunConfig& config)
         throw Error(ErrorKind::BadInput, "{}: there is a run already; choose another folder, or resume it", path.string());
     if (fs::exists(path) && !fs::is_directory(path))
         throw Error(ErrorKind::BadInput, "{}: is a file, not a folder for a run", path.string());
+    refuseForeignFiles(path);
     const bool made = !fs::exists(path);
     createDirectoriesDurably(path);
     RunFolder folder(path);

@@ -11,6 +11,7 @@
 #include "agent/ppo/Collector.h"
 #include "agent/ppo/PpoUpdater.h"
 #include "agent/ppo/Trainer.h"
+#include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "base/Json.h"
 #include "data/dataset/SyntheticMarket.h"
@@ -31,13 +32,6 @@ struct BenchOptions {
 struct Timing {
     double seconds = 0.0, encode = 0.0, rollout = 0.0, update = 0.0;
 };
-
-double median(std::vector<double> values)
-{
-    std::ranges::sort(values);
-    const std::size_t middle = values.size() / 2;
-    return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
-}
 
 /// Rollout and update as in training, on a synthetic market, which has the cost of a real one; evaluation and checkpoints aside.
 class TrainBench {
@@ -149,6 +143,7 @@ void addBenchCommand(CLI::App& app, Action& action)
     addFieldOptions(*train, options->fields);
     train->callback([&action, options] { action = [options](const LogOptions&) { return runBenchTrain(*options); }; });
     addBenchData(*command, action);
+    addBenchEnv(*command, action);
     addBenchFeatures(*command, action);
 }
 

@@ -120,6 +120,7 @@ int run(int argc, char** argv)
         addFeaturesCommand(app, action);
         addTrainCommand(app, action);
         addEvaluateCommand(app, action);
+        addReplayCommand(app, action);
         addBenchCommand(app, action);
         addWorkerCommand(app, action);
         app.parse(argc, argv);

@@ -30,9 +30,11 @@ void addCheckCommand(CLI::App& app, Action& action);
 void addFeaturesCommand(CLI::App& app, Action& action);
 void addTrainCommand(CLI::App& app, Action& action);
 void addEvaluateCommand(CLI::App& app, Action& action);
+void addReplayCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
 /// To the command `bench`.
 void addBenchData(CLI::App& bench, Action& action);
+void addBenchEnv(CLI::App& bench, Action& action);
 void addBenchFeatures(CLI::App& bench, Action& action);
 
 /// Throws Error(BadInput) when the output is one of the files that are read.

@@ -21,6 +21,9 @@ namespace btcai::cli {
 
 namespace {
 
+/// Exit code of `check`: the data are readable, and unfit to learn from.
+constexpr int kUnfit = 8;
+
 struct DataOptions {
     std::vector<std::filesystem::path> inputs;
     std::filesystem::path dataInput; ///< of check --data
@@ -120,7 +123,7 @@ void tell(const DataOptions& options, const ImportReport& report, const char* co
         return;
     }
     fmt::print("{}{}, {} to {} UTC", report.toText(), what, formatUtc(report.firstTime), formatUtc(report.lastTime));
-    if (std::string_view(content) == "bars")
+    if (report.intervalSeconds > 0)
         fmt::print(", {} gaps with {} missing bars", report.gaps, report.missingBars);
     fmt::print("\nstored in {}: {} added, {} filled in, {} there before\n", options.output, stored.added, stored.filled, stored.equal);
 }
@@ -141,7 +144,11 @@ int runImport(DataOptions& options)
     if (options.resampleSeconds > 0) {
         result.report.notes.push_back(fmt::format("resampled from bars of {} s", result.series.intervalSeconds()));
         result.report.options["resample"] = options.resampleSeconds;
+        const std::size_t whole = resample(result.series, options.resampleSeconds, {.minimumCoverage = 1.0}).presentCount();
         result.series = resample(result.series, options.resampleSeconds, {.minimumCoverage = options.minimumCoverage});
+        if (result.series.presentCount() > whole)
+            result.report.notes.push_back(fmt::format("{} of the longer bars rest on fewer than all of their bars; --min-coverage 1 leaves those out",
+                                                      result.series.presentCount() - whole));
         describeSeries(result.series, result.report);
     }
     tell(options, result.report, "bars", store(result.series, options, result.report),
@@ -166,16 +173,17 @@ int runCheck(DataOptions& options)
                                  options.funding.empty() ? FundingSeries() : importFunding(options.funding).series, options.select, options.json);
     const ImportResult result = inspectSeries(options.inputs, options.import);
     const QualityReport report = assessQuality(result, quality);
+    const int code = blocksTraining(report).blocks() ? kUnfit : 0;
     if (options.json) {
         Json json = report.toJson();
         json["import"] = result.report.toJson();
         printJson(json);
-        return 0;
+        return code;
     }
     for (const ImportSource& source : result.report.sources)
         fmt::print("{}: {} ({}), {} rows, {}\n", source.name, sourceFormatName(source.format), source.reason, source.rows, source.order);
     fmt::print("{}", report.toText());
-    return 0;
+    return code;
 }
 
 } // namespace
@@ -187,10 +195,13 @@ void addImportCommand(CLI::App& app, Action& action)
     command->add_option("files", options->inputs, "Files, or folders of files, that become one series: CSV, JSON, gz, zip or stored series")->required();
     command->add_option("-o,--out,--output", options->output, "The store (.h5) to add to, or to begin")->required();
     command->add_flag("--replace", options->replace, "Begin the store anew; what stands in it is lost");
-    command->add_option("--resample", options->resampleSeconds, "Join the bars to longer ones of this many seconds")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{86400}));
-    command->add_option("--min-coverage", options->minimumCoverage, "With --resample: the share of its bars that a longer bar needs")
-        ->check(CLI::Range(0.0, 1.0));
+    CLI::Option* const resampled = command->add_option("--resample", options->resampleSeconds, "Join the bars to longer ones of this many seconds")
+                                       ->check(CLI::Range(std::int64_t{1}, std::int64_t{86400}));
+    command->add_option("--min-coverage", options->minimumCoverage,
+                        "With --resample: the share of its bars that a longer bar needs; at 0 one of them is enough")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str()
+        ->needs(resampled);
     addReadingOptions(*command, *options);
     addDecisions(*command, options->import);
     command->callback([&action, options] { action = [options](const LogOptions&) { return runImport(*options); }; });
@@ -203,10 +214,10 @@ void addCheckCommand(CLI::App& app, Action& action)
     command->add_option("files", options->inputs, "As for import");
     command->add_option("--data", options->dataInput, "The same, one file or folder");
     command->add_option("--now", options->now, "Judge the age of the last bar at this time (ISO 8601), or \"now\"");
-    command->add_flag("--causality", options->causality,
+    CLI::Option* const causality = command->add_flag("--causality", options->causality,
                       "Show instead that no feature sees the future: whatever comes after a bar is changed and taken away, at many bars");
-    command->add_option("--select", options->select, "With --causality: which features; else all");
-    command->add_option("--funding", options->funding, "With --causality: a file of funding rates");
+    command->add_option("--select", options->select, "With --causality: which features; else all")->needs(causality);
+    command->add_option("--funding", options->funding, "With --causality: a file or stored series of funding rates")->needs(causality);
     addReadingOptions(*command, *options);
     command->callback([&action, options] { action = [options](const LogOptions&) { return runCheck(*options); }; });
 }

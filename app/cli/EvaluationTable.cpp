@@ -13,13 +13,15 @@ std::string evaluationTable(const protocol::Evaluation& evaluation)
     std::string text = fmt::format("{} part", evaluation.part);
     if (!evaluation.time.empty())
         text += fmt::format(", {} to {}", formatUtc(evaluation.time.front()), formatUtc(evaluation.time.back()));
-    text += fmt::format("\n{:<16} {:>18} {:>8} {:>8} {:>9} {:>7} {:>7} {:>9} {:>9} {:>8}\n", "", "return %", "Sharpe", "Sortino",
+    if (evaluation.optimisticFills)
+        text += "\noptimistic fills: at the close of the decision, which nobody gets";
+    text += fmt::format("\n{:<18} {:>18} {:>8} {:>8} {:>9} {:>7} {:>7} {:>9} {:>9} {:>8}\n", "", "return %", "Sharpe", "Sortino",
                         "drawd. %", "trades", "win %", "exposure", "turnover", "costs %");
     for (const auto& row : evaluation.rows) {
         std::string total = fmt::format("{:+.2f}", 100.0 * row.totalReturn);
         if (row.standardError >= 0.0)
             total += fmt::format(" ± {:.2f}", 100.0 * row.standardError);
-        text += fmt::format("{:<16} {:>18} {:>8.2f} {:>8.2f} {:>9.2f} {:>7} {:>7.1f} {:>8.1f}% {:>9.2f} {:>8.2f}\n", row.name, total,
+        text += fmt::format("{:<18} {:>18} {:>8.2f} {:>8.2f} {:>9.2f} {:>7} {:>7.1f} {:>8.1f}% {:>9.2f} {:>8.2f}\n", row.name, total,
                             row.sharpe, row.sortino, 100.0 * row.maxDrawdown, row.trades, 100.0 * row.winRate,
                             100.0 * row.exposure, row.turnover, 100.0 * row.costShare);
     }
@@ -45,6 +47,8 @@ Json evaluationJson(const protocol::Evaluation& evaluation)
                         {"exposure", finite(row.exposure)},
                         {"cost_share", finite(row.costShare)}});
     Json json = {{"part", evaluation.part}, {"step", evaluation.step}, {"rows", rows}};
+    if (evaluation.optimisticFills)
+        json["optimistic_fills"] = true;
     if (!evaluation.time.empty())
         json["from"] = formatUtc(evaluation.time.front()), json["to"] = formatUtc(evaluation.time.back());
     return json;

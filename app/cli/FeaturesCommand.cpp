@@ -132,7 +132,7 @@ void addFeaturesCommand(CLI::App& app, Action& action)
                         "Features with commas between: names, groups (momentum, ...), default or all. Without it --list shows all, --csv writes "
                         "default");
     command->add_option("--csv", options->csv, "File to write, one row a bar; - for standard output")->excludes(list);
-    command->add_option("--funding", options->funding, "A file of funding rates, for the funding group");
+    command->add_option("--funding", options->funding, "A file or stored series of funding rates, for the funding group");
     command->add_option("--instrument", options->import.instrument, "Name of the instrument; else taken from the file name");
     command->add_option("--interval", options->import.intervalSeconds, "Seconds per bar; else the commonest step");
     command->add_flag("--json", options->json, "Print JSON");

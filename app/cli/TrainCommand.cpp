@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "agent/config/Field.h"
 #include "agent/ppo/Trainer.h"
 #include "agent/worker/StreamSink.h"
 #include "app/cli/CommandLine.h"
@@ -65,10 +66,22 @@ RunConfig newConfig(const TrainOptions& options)
         throw Error(ErrorKind::BadInput, "--data is missing: name the market data to learn from");
     if (!parseSyntheticSpec(config.data))
         config.data = std::filesystem::absolute(config.data).lexically_normal().string();
-    if (!config.features.funding.empty())
-        config.features.funding = std::filesystem::absolute(config.features.funding).lexically_normal().string();
+    for (std::string* file : {&config.features.funding, &config.execution.finerBars, &config.margin.funding})
+        if (!file->empty())
+            *file = std::filesystem::absolute(*file).lexically_normal().string();
     config.threads = setThreads(config.threads);
     return config;
+}
+
+/// Throws for an option that a resumed run can't follow.
+void checkResumeOptions(const TrainOptions& options)
+{
+    if (!options.configFile.empty())
+        throw Error(ErrorKind::BadInput, "--resume goes on with the run's own configuration; leave --config out");
+    for (const auto& [key, text] : options.fields)
+        if (!findField(key)->live)
+            throw Error(ErrorKind::BadInput, "--resume goes on with the run's own configuration, in which {} is settled; start a new run for another value",
+                        key);
 }
 
 void recordFailure(StreamSink& record, const Error& error)
@@ -83,12 +96,14 @@ void recordFailure(StreamSink& record, const Error& error)
 
 int runTrain(const TrainOptions& options, LogOptions log)
 {
-    if (options.resume && (!options.fields.empty() || !options.configFile.empty()))
-        throw Error(ErrorKind::BadInput, "--resume goes on with the run's own configuration; leave the other options out");
+    if (options.resume)
+        checkResumeOptions(options);
     RunConfig config = options.resume ? RunConfig{} : newConfig(options);
     RunFolder folder = options.resume ? RunFolder::open(options.run) : RunFolder::create(options.run, config);
-    if (options.resume)
-        config = folder.readConfig();
+    if (options.resume) {
+        config = readRunConfig(folder.configFile(), options.fields);
+        folder.writeConfig(config);
+    }
 
     log.file = folder.logFile();
     const LogSession logToFolder(log);
@@ -123,7 +138,9 @@ int runTrain(const TrainOptions& options, LogOptions log)
                  {"market_bars_per_s", result.barsPerSecond}};
     if (result.test) {
         json["evaluation"] = evaluationJson(*result.test);
-        folder.writeEvaluation("test", json);
+        // A run that was at its end already has its evaluation, and the speed it was made with.
+        if (result.accountStepsPerSecond > 0.0 || !std::filesystem::exists(folder.evaluations() / "test.json"))
+            folder.writeEvaluation("test", json);
     }
     if (options.json)
         printJson(json);

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <numeric>
 #include <optional>
 #include <set>
 
 #include <fmt/ranges.h>
 
+#include "base/EditDistance.h"
 #include "base/Error.h"
 #include "data/bars/FieldHash.h"
 #include "data/features/KernelSupport.h"
@@ -25,23 +25,6 @@ std::vector<FeatureInfo> buildCatalog()
         std::move(entries.begin(), entries.end(), std::back_inserter(catalog));
     }
     return catalog;
-}
-
-/// Levenshtein's distance.
-std::size_t editDistance(std::string_view a, std::string_view b)
-{
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
-        }
-    }
-    return row.back();
 }
 
 constexpr std::array kDefaultFeatures{

@@ -174,7 +174,7 @@ FeatureMatrix FeatureMatrix::compute(const BarSeries& series, std::span<const st
     FeatureMatrix matrix;
     matrix.m_rows = series.size();
     matrix.m_names.assign(names.begin(), names.end());
-    matrix.m_warmUp = rowOfPresentBar(series, FeatureStream(series.intervalSeconds(), names).warmUpBars());
+    matrix.m_warmUp = warmUpRow(series, names);
     matrix.m_values.resize(series.size() * names.size());
     std::fill_n(matrix.m_values.begin(), matrix.m_warmUp * names.size(), 0.0F);
 
@@ -189,6 +189,11 @@ FeatureMatrix FeatureMatrix::compute(const BarSeries& series, std::span<const st
     }
     runAll(workers);
     return matrix;
+}
+
+std::size_t FeatureMatrix::warmUpRow(const BarSeries& series, std::span<const std::string> names)
+{
+    return rowOfPresentBar(series, FeatureStream(series.intervalSeconds(), names).warmUpBars());
 }
 
 std::span<float> FeatureMatrix::mutableValues()

@@ -50,6 +50,9 @@ public:
     /// Error(Numeric) naming feature and time where a value is not a finite float.
     static FeatureMatrix compute(const BarSeries& series, std::span<const std::string> names, const FeatureMatrixOptions& options = {});
 
+    /// What warmUp() of such a matrix is, without computing it.
+    static std::size_t warmUpRow(const BarSeries& series, std::span<const std::string> names);
+
     std::size_t rows() const { return m_rows; }
     std::size_t columns() const { return m_names.size(); }
     const std::vector<std::string>& names() const { return m_names; }

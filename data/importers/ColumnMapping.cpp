@@ -55,6 +55,8 @@ std::vector<MappedColumn> parseMapping(const std::string& columns)
             refuse(columns, fmt::format("{} is beyond the {} columns a table may have", column.name, kMaxColumns));
         if (std::ranges::any_of(mapping, [&](const MappedColumn& other) { return other.role == column.role; }))
             refuse(columns, fmt::format("{} is given twice", field->first));
+        if (std::ranges::any_of(mapping, [&](const MappedColumn& other) { return other.name == column.name; }))
+            refuse(columns, fmt::format("column {} is given two meanings", quotedForMessage(column.name)));
         mapping.push_back(std::move(column));
     }
     return mapping;
@@ -98,6 +100,9 @@ std::size_t findHeader(std::vector<MappedColumn>& mapping, const CsvSample& samp
             if (found == names.end()) {
                 all = false;
                 missing = column.name;
+            } else if (std::find(std::next(found), names.end(), *found) != names.end()) {
+                throw Error(ErrorKind::BadInput, "{}: --columns {}: line {} names {} twice; give its place, counted from 0", label,
+                            quotedForMessage(options.columns), sample.lines[i].number, quotedForMessage(column.name));
             }
         }
         if (all)

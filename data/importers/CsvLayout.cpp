@@ -29,6 +29,13 @@ std::string_view trimmed(std::string_view text)
     return text;
 }
 
+/// What stands in the line most often; the comma where none does.
+char delimiterOf(std::string_view line)
+{
+    constexpr std::array candidates{',', ';', '\t'};
+    return *std::ranges::max_element(candidates, {}, [&](char c) { return std::ranges::count(line, c); });
+}
+
 bool isNothing(std::string_view text)
 {
     return text.empty() || (text.size() == 3 && (text[0] | 0x20) == 'n' && (text[1] | 0x20) == 'a' && (text[2] | 0x20) == 'n');
@@ -42,7 +49,7 @@ public:
     void read(std::size_t number, std::string_view line)
     {
         m_row = number;
-        const std::size_t count = splitFields(line, m_fields);
+        const std::size_t count = splitFields(line, m_fields, m_layout.delimiter);
         if (count != m_layout.columns) {
             m_sink.reject(FaultKind::BadRow, number, fmt::format("{} columns where {} must stand", count, m_layout.columns));
             return;
@@ -155,17 +162,21 @@ private:
 
 } // namespace
 
-std::size_t splitFields(std::string_view line, std::span<std::string_view> out)
+std::size_t splitFields(std::string_view line, std::span<std::string_view> out, char delimiter)
 {
     std::size_t count = 0;
     for (;;) {
-        const auto comma = line.find(',');
+        std::size_t end = line.find(delimiter);
+        // A delimiter within quotes is one of the text.
+        if (end != std::string_view::npos && line.starts_with('"'))
+            if (const std::size_t quote = line.find('"', 1); quote != std::string_view::npos && quote > end)
+                end = line.find(delimiter, quote);
         if (count < out.size())
-            out[count] = trimmed(line.substr(0, comma));
+            out[count] = trimmed(line.substr(0, end));
         ++count;
-        if (comma == std::string_view::npos)
+        if (end == std::string_view::npos)
             return count;
-        line.remove_prefix(comma + 1);
+        line.remove_prefix(end + 1);
     }
 }
 
@@ -235,7 +246,9 @@ CsvSample readSample(LineReader& reader, std::string fileName)
     while (sample.lines.size() < kSampleLines && reader.next(line)) {
         if (line.empty())
             continue;
-        const std::size_t count = std::min(splitFields(line, fields), fields.size());
+        if (sample.lines.empty())
+            sample.delimiter = delimiterOf(line);
+        const std::size_t count = std::min(splitFields(line, fields, sample.delimiter), fields.size());
         sample.lines.push_back({reader.lineNumber(), {fields.begin(), fields.begin() + static_cast<std::ptrdiff_t>(count)}});
     }
     return sample;

@@ -14,9 +14,9 @@
 
 namespace btcai {
 
-/// Cuts a line at its commas and trims blanks and quotes. Returns the number of fields, which may exceed out.size();
-/// those beyond are not stored.
-std::size_t splitFields(std::string_view line, std::span<std::string_view> out);
+/// Cuts a line at its delimiters, but for those within quotes, and trims blanks and quotes. Returns the number of fields, which may
+/// exceed out.size(); those beyond are not stored.
+std::size_t splitFields(std::string_view line, std::span<std::string_view> out, char delimiter = ',');
 
 /// Lower case without blanks, underscores and brackets: "openTime", "open_time" and "Open time" are one.
 std::string canonicalName(std::string_view name);
@@ -35,6 +35,7 @@ struct CsvSample {
     std::vector<CsvLine> lines; ///< not blank, at most a few hundred
     std::string fileName;       ///< of the file itself or of the entry in a zip; only Lean's day comes from it
     std::string asset;          ///< chosen among several, or empty
+    char delimiter = ',';       ///< or ; or tab: what the first line has most of
 
     /// The fields of a line by their canonical names.
     std::vector<std::string> canonical(std::size_t line) const;
@@ -49,6 +50,7 @@ struct CsvSample {
 struct CsvLayout : Layout {
     std::size_t firstRow = 1;          ///< line of the first row
     std::size_t columns = 0;           ///< of every row
+    char delimiter = ',';
     std::array<int, kRoles> places{};  ///< of the fields; below 0: not there
     std::optional<std::int64_t> midnight; ///< UTC seconds; stamps are milliseconds since then
     bool emptyRowsAreMissing = false;  ///< rows with NaN or nothing for all prices say that no trade was made

@@ -129,29 +129,44 @@ CsvSample sampleOf(const InputPart& part, const ImportOptions& options)
     }
 }
 
+/// Of two columns of one name nobody can tell which is meant.
+void refuseDoubledNames(const InputPart& part, const CsvSample& sample, const CsvLayout& layout)
+{
+    const auto header = std::ranges::find(sample.lines, layout.firstRow - 1, &CsvLine::number);
+    if (header == sample.lines.end())
+        return;
+    const std::vector<std::string> names = sample.canonical(static_cast<std::size_t>(header - sample.lines.begin()));
+    for (const int place : layout.places)
+        if (place >= 0 && std::ranges::count(names, names[static_cast<std::size_t>(place)]) > 1)
+            refuse(part, fmt::format("line {} names {} twice; say which column is meant with --columns, by places counted from 0", header->number,
+                                     quotedForMessage(header->fields[static_cast<std::size_t>(place)])));
+}
+
+CsvLayout recognisedTable(const InputPart& part, const CsvSample& sample)
+{
+    for (const CsvRecogniser recognise : kTables)
+        if (auto layout = recognise(sample)) {
+            refuseDoubledNames(part, sample, *layout);
+            return std::move(*layout);
+        }
+    if (auto layout = sixColumns(part, sample))
+        return std::move(*layout);
+    if (auto layout = lean::funding(sample))
+        return std::move(*layout);
+    refuse(part, fmt::format("line {} is {}, no known header and no row of a known table; a table of other columns can be read with --columns, as in "
+                             "time=0,open=1,high=2,low=3,close=4,volume=5, or by the names in its header",
+                             sample.lines[0].number, quotedForMessage(fmt::format("{}", fmt::join(sample.lines[0].fields, ",")))));
+}
+
 Sniffed sniffTable(const InputPart& part, const ImportOptions& options)
 {
     const CsvSample sample = sampleOf(part, options);
     if (sample.lines.empty())
         refuse(part, "it is empty");
+    CsvLayout layout = options.columns.empty() ? recognisedTable(part, sample) : mappedLayout(options, sample, part.label);
+    layout.delimiter = sample.delimiter;
     Sniffed sniffed;
-    if (!options.columns.empty()) {
-        sniffed.layout = mappedLayout(options, sample, part.label);
-        return sniffed;
-    }
-    for (const CsvRecogniser recognise : kTables)
-        if (auto layout = recognise(sample)) {
-            sniffed.layout = std::move(*layout);
-            return sniffed;
-        }
-    auto layout = sixColumns(part, sample);
-    if (!layout)
-        layout = lean::funding(sample);
-    if (!layout)
-        refuse(part, fmt::format("line {} is {}, no known header and no row of a known table; a table of other columns can be read with --columns, as in "
-                                 "time=0,open=1,high=2,low=3,close=4,volume=5, or by the names in its header",
-                                 sample.lines[0].number, quotedForMessage(fmt::format("{}", fmt::join(sample.lines[0].fields, ",")))));
-    sniffed.layout = std::move(*layout);
+    sniffed.layout = std::move(layout);
     return sniffed;
 }
 

@@ -64,6 +64,13 @@ private:
     std::unique_ptr<gzFile_s, int (*)(gzFile)> m_file;
 };
 
+/// What a file manager leaves beside the files that were packed.
+bool isSystemFile(const char* entry)
+{
+    const std::filesystem::path path(entry == nullptr ? "" : entry);
+    return path.filename().string().starts_with('.') || *path.begin() == "__MACOSX" || path.filename() == "Thumbs.db" || path.filename() == "desktop.ini";
+}
+
 /// A zip, entry by entry.
 class ZipReader {
 public:
@@ -84,7 +91,7 @@ public:
                 return nullptr;
             if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
                 fail();
-            if (archive_entry_filetype(entry) != AE_IFDIR)
+            if (archive_entry_filetype(entry) != AE_IFDIR && !isSystemFile(archive_entry_pathname(entry)))
                 return entry;
         }
     }

@@ -1,8 +1,10 @@
 #include "data/importers/LoadSeries.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/Error.h"
 #include "base/Hash.h"
@@ -17,14 +19,25 @@ namespace {
 
 enum class Hashing { Skip, Sources };
 
+/// Whether a name of an instrument may hold it: such a name goes into stores, "STORE.h5#NAME/SECONDS" and paths.
+bool isNameCharacter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':';
+}
+
 std::string instrumentOf(const std::filesystem::path& path, const ImportOptions& options)
 {
-    if (!options.instrument.empty())
+    if (!options.instrument.empty()) {
+        if (options.instrument.size() > 64 || !std::ranges::all_of(options.instrument, isNameCharacter))
+            throw Error(ErrorKind::BadInput, "--instrument {}: an instrument's name has at most 64 letters, digits, points, colons, dashes and underscores",
+                        quotedForMessage(options.instrument));
         return options.instrument;
+    }
     const std::string name = path.filename().string();
     std::string instrument = name.substr(0, name.find_first_of("-_. "));
+    std::erase_if(instrument, [](char c) { return !isNameCharacter(c); });
     std::ranges::transform(instrument, instrument.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-    return instrument;
+    return instrument.empty() ? "SERIES" : instrument;
 }
 
 bool isFunding(Content content) { return content == Content::Funding; }
@@ -94,42 +107,102 @@ ImportResult run(std::span<const std::filesystem::path> inputs, const ImportOpti
     return result;
 }
 
-/// Of a store with several series of bars the one that instrument and interval of the options name; else the only one.
-BarSeries readStored(const std::filesystem::path& path, const ImportOptions& options)
+/// A store and which of its series: what stands before and after the # of "STORE.h5#INSTRUMENT/SECONDS".
+struct StoreChoice {
+    std::filesystem::path file;
+    std::string instrument;           ///< empty: any
+    std::int64_t intervalSeconds = 0; ///< 0: any
+    bool named = false;               ///< by #, so that even an only series must fit
+};
+
+/// Nothing for what is no store.
+std::optional<StoreChoice> storeChoice(std::span<const std::filesystem::path> inputs, const ImportOptions& options)
 {
-    std::vector<SeriesId> fitting;
-    std::size_t bars = 0;
-    for (const StoredSeries& stored : BarStore::list(path)) {
-        if (stored.id.kind != SeriesKind::Bars)
-            continue;
-        ++bars;
-        if ((options.instrument.empty() || options.instrument == stored.id.instrument)
-            && (options.intervalSeconds == 0 || options.intervalSeconds == stored.id.intervalSeconds))
-            fitting.push_back(stored.id);
+    if (inputs.size() != 1)
+        return std::nullopt;
+    if (BarStore::looksLikeOne(inputs[0]))
+        return StoreChoice{inputs[0], options.instrument, options.intervalSeconds};
+    const std::string text = inputs[0].string();
+    const std::size_t mark = text.rfind('#');
+    if (mark == std::string::npos || !BarStore::looksLikeOne(text.substr(0, mark)))
+        return std::nullopt;
+    const std::string which = text.substr(mark + 1);
+    const std::size_t slash = which.find('/');
+    StoreChoice choice{.file = text.substr(0, mark), .instrument = which.substr(0, slash), .named = true};
+    const char* const end = which.data() + which.size();
+    bool valid = !choice.instrument.empty();
+    if (slash != std::string::npos) {
+        const auto [rest, code] = std::from_chars(which.data() + slash + 1, end, choice.intervalSeconds);
+        valid = valid && code == std::errc{} && rest == end && choice.intervalSeconds > 0;
     }
-    return bars > 1 && fitting.size() == 1 ? BarStore::read(path, fitting.front()) : BarStore::read(path);
+    if (!valid)
+        throw Error(ErrorKind::BadInput, "{}: after # must stand INSTRUMENT or INSTRUMENT/SECONDS", text);
+    return choice;
+}
+
+/// The stored series of this kind that fit, and all that are there for the error.
+struct StoreMatches {
+    std::vector<SeriesId> fitting;
+    std::vector<std::string> held;
+};
+
+StoreMatches matches(const StoreChoice& choice, SeriesKind kind)
+{
+    StoreMatches found;
+    std::vector<SeriesId> ofKind;
+    for (const StoredSeries& stored : BarStore::list(choice.file)) {
+        found.held.push_back(stored.id.toString());
+        if (stored.id.kind == kind)
+            ofKind.push_back(stored.id);
+    }
+    if (ofKind.size() == 1 && !choice.named) {
+        found.fitting = ofKind;
+        return found;
+    }
+    std::ranges::copy_if(ofKind, std::back_inserter(found.fitting), [&](const SeriesId& id) {
+        const bool sameInterval = kind == SeriesKind::Funding || choice.intervalSeconds == 0 || choice.intervalSeconds == id.intervalSeconds;
+        return sameInterval && (choice.instrument.empty() || choice.instrument == id.instrument);
+    });
+    return found;
+}
+
+SeriesId chosenSeries(const StoreChoice& choice, SeriesKind kind)
+{
+    const StoreMatches found = matches(choice, kind);
+    if (found.fitting.size() == 1)
+        return found.fitting.front();
+    throw Error(ErrorKind::BadInput, "{}: holds {}; name {} as FILE#{}", choice.file.string(), fmt::join(found.held, ", "),
+                found.fitting.empty() ? "one that is there" : "one", kind == SeriesKind::Bars ? "INSTRUMENT/SECONDS" : "INSTRUMENT");
+}
+
+ImportReport storeReport(const StoreChoice& choice, Hashing hashing, std::size_t rows)
+{
+    ImportSource source;
+    source.name = choice.file.string();
+    source.sha256 = hashing == Hashing::Sources ? sha256HexOfFile(choice.file) : std::string();
+    source.format = SourceFormat::BarStore;
+    source.reason = "starts as a file of this program's bar store";
+    source.timeUnit = timeUnitName(TimeUnit::Seconds);
+    source.order = "oldest-first";
+    source.rows = rows;
+    ImportReport report;
+    report.sources = {source};
+    report.format = source.format;
+    report.reason = source.reason;
+    report.timeUnit = source.timeUnit;
+    report.rowsRead = rows;
+    return report;
 }
 
 /// A stored series keeps its instrument and its grid.
 std::optional<ImportResult> openStored(std::span<const std::filesystem::path> inputs, const ImportOptions& options, Hashing hashing)
 {
-    if (inputs.size() != 1 || !BarStore::looksLikeOne(inputs[0]))
+    const auto choice = storeChoice(inputs, options);
+    if (!choice)
         return std::nullopt;
     ImportResult result;
-    result.series = readStored(inputs[0], options);
-    ImportSource source;
-    source.name = inputs[0].string();
-    source.sha256 = hashing == Hashing::Sources ? sha256HexOfFile(inputs[0]) : std::string();
-    source.format = SourceFormat::BarStore;
-    source.reason = "starts as a file of this program's bar store";
-    source.timeUnit = timeUnitName(TimeUnit::Seconds);
-    source.order = "oldest-first";
-    source.rows = result.series.presentCount();
-    result.report.sources = {source};
-    result.report.format = source.format;
-    result.report.reason = source.reason;
-    result.report.timeUnit = source.timeUnit;
-    result.report.rowsRead = source.rows;
+    result.series = BarStore::read(choice->file, chosenSeries(*choice, SeriesKind::Bars));
+    result.report = storeReport(*choice, hashing, result.series.presentCount());
     describeSeries(result.series, result.report);
     return result;
 }
@@ -154,6 +227,14 @@ ImportResult inspectSeries(std::span<const std::filesystem::path> inputs, const 
 
 FundingResult importFunding(std::span<const std::filesystem::path> inputs, const ImportOptions& options)
 {
+    if (const auto choice = storeChoice(inputs, options)) {
+        FundingResult stored;
+        stored.series = BarStore::readFunding(choice->file, chosenSeries(*choice, SeriesKind::Funding).instrument);
+        stored.report = storeReport(*choice, Hashing::Sources, stored.series.size());
+        stored.report.firstTime = stored.series.empty() ? 0 : stored.series.rates().front().timestamp;
+        stored.report.lastTime = stored.series.empty() ? 0 : stored.series.rates().back().timestamp;
+        return stored;
+    }
     FaultLog log;
     FundingResult result;
     std::vector<PartRows> parts = readAll(inputs, options, Strictness::Strict, Hashing::Sources, log, result.report);
@@ -169,6 +250,9 @@ FundingResult importFunding(std::span<const std::filesystem::path> inputs, const
 
 Content contentOf(std::span<const std::filesystem::path> inputs, const ImportOptions& options)
 {
+    if (const auto choice = storeChoice(inputs, options))
+        return matches(*choice, SeriesKind::Bars).fitting.empty() && !matches(*choice, SeriesKind::Funding).fitting.empty() ? Content::Funding
+                                                                                                                           : Content::Bars;
     Content content = Content::Bars;
     for (const std::filesystem::path& path : expandInputs(inputs)) {
         const Sniffed sniffed = sniff(partsOf(path).front(), options);

@@ -27,6 +27,9 @@ RowSink readStored(const InputPart& part, Strictness strictness, FaultLog& log)
 
 void chooseAsset(CsvLayout& layout, const InputPart& part, const ImportOptions& options, RowSink& sink)
 {
+    if (layout.assets.empty() && !options.asset.empty())
+        throw Error(ErrorKind::BadInput, "{}: --asset {}: the table is of one asset and doesn't name it; leave the option out", part.label,
+                    quotedForMessage(options.asset));
     if (layout.assets.empty() || (layout.assets.size() == 1 && options.asset.empty()))
         return;
     const std::string assets = fmt::format("{}", fmt::join(layout.assets, ", "));

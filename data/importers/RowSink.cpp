@@ -11,6 +11,9 @@ namespace btcai {
 
 namespace {
 constexpr std::size_t kMaxRows = 50'000'000; // 95 years of minutes; bounds the memory a compressed file can ask for
+// No market of any currency comes near; what features square and multiply stays finite.
+constexpr double kHighestPrice = 1e12;
+constexpr double kLargestAmount = 1e18;
 } // namespace
 
 std::optional<double> finiteNumber(std::string_view text)
@@ -57,7 +60,8 @@ bool RowSink::badNumber(std::size_t row, std::string_view field, std::string_vie
     if (code == std::errc::result_out_of_range)
         return reject(FaultKind::BadField, row, fmt::format("{} is {}, beyond the range of numbers", field, quotedForMessage(text)));
     if (code != std::errc{} || end != text.data() + text.size())
-        return reject(FaultKind::BadField, row, fmt::format("{} is {}, not a number", field, quotedForMessage(text)));
+        return reject(FaultKind::BadField, row, fmt::format("{} is {}, not a number{}", field, quotedForMessage(text),
+                                                            text.find(',') != std::string_view::npos ? " (write it with a point and without thousands marks)" : ""));
     return reject(FaultKind::BadField, row, fmt::format("{} is {}", field, std::isnan(value) ? "NaN" : "infinite"));
 }
 
@@ -75,6 +79,8 @@ bool RowSink::number(std::size_t row, std::string_view field, const Json& value,
 
 bool RowSink::checkPrice(std::size_t row, std::string_view field, double value)
 {
+    if (value > kHighestPrice)
+        return reject(FaultKind::BadField, row, fmt::format("{} is {}, which can be no price (more than {})", field, value, kHighestPrice));
     if (value > 0.0)
         return true;
     return reject(FaultKind::BadField, row,
@@ -84,6 +90,8 @@ bool RowSink::checkPrice(std::size_t row, std::string_view field, double value)
 
 bool RowSink::checkAmount(std::size_t row, std::string_view field, double value)
 {
+    if (value > kLargestAmount)
+        return reject(FaultKind::BadField, row, fmt::format("{} is {}, which can be no amount (more than {})", field, value, kLargestAmount));
     return value >= 0.0 || reject(FaultKind::BadField, row, fmt::format("{} is negative ({})", field, value));
 }
 

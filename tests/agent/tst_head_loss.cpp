@@ -47,7 +47,7 @@ struct Case {
     FlatAdam optimizer;
     Tensor z;
     HeadSamples samples;
-    PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.7, .entropyCoefficient = 0.05, .normalizeAdvantages = false};
+    PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.7, .entropyCoefficient = 0.05};
 
     struct Result {
         HeadLossSums sums;

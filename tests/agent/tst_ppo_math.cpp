@@ -106,7 +106,7 @@ private slots:
         const Tensor old = torch::full({2}, std::log(0.5));
         const Tensor value = torch::tensor({1.0F, 2.0F});
         const Tensor returns = torch::tensor({2.0F, 5.0F});
-        const PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.5, .entropyCoefficient = 0.1, .normalizeAdvantages = false};
+        const PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.5, .entropyCoefficient = 0.1};
         const PpoLoss up = ppoLoss(logits, value, action, old, torch::ones({2}), returns, options);
         QVERIFY(near(up.policy.item<double>(), -0.85));
         QVERIFY(near(up.value.item<double>(), (1.0 + 9.0) / 2.0));
@@ -123,7 +123,7 @@ private slots:
     void clippedSamplesGiveNoGradient()
     {
         const Tensor action = torch::tensor({std::int64_t{0}}, torch::kInt64);
-        const PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.0, .entropyCoefficient = 0.0, .normalizeAdvantages = false};
+        const PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.0, .entropyCoefficient = 0.0};
         for (const double advantage : {1.0, -1.0}) {
             const Tensor logits = torch::tensor({std::log(3.0), 0.0}).view({1, 2}).requires_grad_(); // ratio 1.5
             const PpoLoss loss = ppoLoss(logits, torch::zeros({1}), action, torch::full({1}, std::log(0.5)),
@@ -134,17 +134,16 @@ private slots:
         }
     }
 
+    // Mean 2, distances from it -1, -3, 0 and 4, sample deviation sqrt(26 / 3).
     void advantagesAreNormalised()
     {
-        const Tensor logits = torch::zeros({4, 2});
-        const Tensor action = torch::tensor({std::int64_t{0}, std::int64_t{0}, std::int64_t{1}, std::int64_t{1}}, torch::kInt64);
-        const Tensor old = torch::full({4}, std::log(0.5));
-        const auto loss = [&](const Tensor& advantage) {
-            return ppoLoss(logits, torch::zeros({4}), action, old, advantage, torch::zeros({4}), {}).policy.item<double>();
-        };
         const Tensor advantage = torch::tensor({1.0F, -1.0F, 2.0F, 6.0F});
-        QVERIFY(near(loss(advantage), loss(advantage * 100.0 + 7.0), 1e-5));
-        QVERIFY(near(loss(advantage), 0.0, 1e-6)); // all ratios are 1 and the mean is 0
+        const Tensor normalised = normalizedAdvantage(advantage);
+        const double deviation = std::sqrt(26.0 / 3.0);
+        for (int i = 0; i < 4; ++i)
+            QVERIFY(near(normalised[i].item<double>(), std::array{-1.0, -3.0, 0.0, 4.0}[static_cast<std::size_t>(i)] / deviation, 1e-6));
+        QVERIFY(torch::allclose(normalizedAdvantage(advantage * 100.0 + 7.0), normalised, 1e-5, 1e-6));
+        QCOMPARE(normalizedAdvantage(torch::tensor({3.0F})).item<float>(), 3.0F); // one has no deviation
     }
 
     // mean 1, deviation e: 0.5 ((2 - 1)/e)^2 + 1 = 0.5 / e^2 + 1; the unknown target counts for nothing.

@@ -66,7 +66,7 @@ inline std::map<std::string, std::string> filesBelow(const QString& folder)
 }
 
 /// A CSV file of 5-minute bars that wander; a few are missing.
-inline std::string wanderingCsv(int bars, std::uint64_t seed = 1)
+inline std::string wanderingCsv(int bars, std::uint64_t seed = 1, std::int64_t start = 1'500'000'000 - 1'500'000'000 % 300)
 {
     Rng rng(seed, "test-csv");
     std::string text = "timestamp,open,high,low,close,volume\n";
@@ -78,7 +78,7 @@ inline std::string wanderingCsv(int bars, std::uint64_t seed = 1)
         const double low = std::min(open, price) * (1.0 - 0.001 * rng.uniform());
         if (i % 100 == 50)
             continue;
-        text += fmt::format("{},{:.2f},{:.2f},{:.2f},{:.2f},{:.4f}\n", 1'500'000'000LL - 1'500'000'000LL % 300 + 300LL * i, open, high, low, price, 1.0 + 20.0 * rng.uniform());
+        text += fmt::format("{},{:.2f},{:.2f},{:.2f},{:.2f},{:.4f}\n", start + 300LL * i, open, high, low, price, 1.0 + 20.0 * rng.uniform());
     }
     return text;
 }

@@ -157,6 +157,14 @@ private slots:
         QVERIFY2((result.code == 4 || result.code == 2) && result.says("a.h5"), result.shown());
     }
 
+    // Scripts see by the exit code that data are readable and unfit.
+    void checkTellsUnfitDataByItsExitCode()
+    {
+        const QString folder = QStringLiteral(BTCAI_FIXTURES "/data/dirty");
+        QCOMPARE(runBtcai({"check", folder + "/cryptodatadownload-bitstamp-1h-volume-columns-swapped.csv.gz"}).code, 8);
+        QCOMPARE(runBtcai({"check", folder + "/bitfinex-1m-ochl-2016-08-eight-day-gap.csv.gz"}).code, 0); // a halt of the exchange, a warning
+    }
+
     // Where the output cannot be written nothing stands there afterwards, and an older file stays.
     void anImportThatFailsLeavesTheOldFile()
     {

@@ -152,9 +152,55 @@ private slots:
         CliResult result = runBtcai(QStringList{"train", "--data", m_data, "--run", m_run} + tinyRun());
         QVERIFY2(result.code == 2 && result.says("there is a run already"), result.shown());
         QVERIFY(filesBelow(m_run) == before);
-        result = runBtcai({"train", "--resume", "--run", m_run, "--steps", "5"});
+        result = runBtcai(QStringList{"train", "--data", m_data, "--run", m_folder.path()} + tinyRun());
+        QVERIFY2(result.code == 2 && result.says("is no folder for a run: it holds"), result.shown());
+        result = runBtcai({"train", "--resume", "--run", m_run, "--ppo.gamma", "0.5"});
         QVERIFY2(result.code == 2 && result.says("--resume goes on with the run's own configuration"), result.shown());
         QVERIFY(filesBelow(m_run) == before);
+    }
+
+    // A finished run goes on when its goal is moved, and ends as one that had that goal from the start would, but for the schedules
+    // that follow the goal: they are held constant here.
+    void aFinishedRunGoesOnToAFurtherGoal()
+    {
+        const QStringList constant{"--ppo.anneal_learning_rate", "false", "--ppo.entropy_coefficient", "0"};
+        const auto train = [&](const QString& run, const QString& steps) {
+            return runBtcai(QStringList{"train", "--data", m_data, "--run", run, "--seed", "7", "--steps", steps, "--json"} + tinyRun() + constant);
+        };
+        const CliResult whole = train(m_folder.filePath("whole"), "2560");
+        QVERIFY2(whole.code == 0, whole.shown());
+        const QString run = m_folder.filePath("further");
+        QCOMPARE(train(run, "1280").code, 0);
+        const CliResult further = runBtcai({"train", "--resume", "--run", run, "--steps", "2560", "--json"});
+        QVERIFY2(further.code == 0 && further.json()["step"] == 2560, further.shown());
+        QVERIFY(further.json()["evaluation"] == whole.json()["evaluation"]);
+        QVERIFY(readText(run + "/run.toml").find("steps = 2560") != std::string::npos);
+
+        // At its end already: nothing is trained, and what was measured while training stays.
+        const std::string measured = readText(run + "/evaluation/test.json");
+        QCOMPARE(runBtcai({"train", "--resume", "--run", run, "--json"}).code, 0);
+        QVERIFY(readText(run + "/evaluation/test.json") == measured);
+    }
+
+    // An edited run.toml is followed where a run may change, and told of where it may not.
+    void anEditedConfigurationIsFollowedOrToldOf()
+    {
+        const QString run = copyOfRun("edited");
+        std::string toml = readText(run + "/run.toml");
+        const auto replace = [&](const std::string& from, const std::string& to) {
+            const std::size_t at = toml.find(from);
+            QVERIFY2(at != std::string::npos, from.c_str());
+            toml.replace(at, toml.find('\n', at) - at, to);
+        };
+        replace("clip_range = ", "clip_range = 0.125");
+        replace("gamma = ", "gamma = 0.5");
+        writeText(run + "/run.toml", toml);
+        QCOMPARE(runBtcai({"train", "--resume", "--run", run, "--json"}).code, 0);
+        const std::string events = readText(run + "/events.jsonl");
+        QVERIFY(events.find("ppo.clip_range = 0.125 from here on") != std::string::npos);
+        QVERIFY(events.find("ppo.gamma = 0.5 in run.toml, but this run was trained with") != std::string::npos);
+        const std::string after = readText(run + "/run.toml");
+        QVERIFY(after.find("clip_range = 0.125") != std::string::npos && after.find("gamma = 0.5") == std::string::npos);
     }
 
     // Other data under the old name: neither resumed with nor evaluated on in silence.
@@ -168,6 +214,15 @@ private slots:
         writeText(m_data, before);
         QVERIFY2(resumed.code == 2 && resumed.says("is not the data this run was trained on"), resumed.shown());
         QVERIFY2(evaluated.code == 2 && evaluated.says("is not the data this run was trained on"), evaluated.shown());
+    }
+
+    // A look-back of 12 hours is none of 24: an agent trades the bar length it was trained on.
+    void otherBarLengthsAreRefused()
+    {
+        const QString longer = m_folder.filePath("longer.h5");
+        QCOMPARE(runBtcai({"import", m_data, "--resample", "600", "-o", longer}).code, 0);
+        const CliResult evaluated = runBtcai({"evaluate", "--run", m_run, "--data", longer});
+        QVERIFY2(evaluated.code == 2 && evaluated.says("bars of 600 s; this agent was trained on bars of 300 s"), evaluated.shown());
     }
 
     // Each file of the latest checkpoint cut to half: the message names it, and checkpoints and configuration are as they were.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <QTemporaryDir>
 #include <zlib.h>
 
 #include "base/Error.h"
@@ -20,6 +21,21 @@ inline void writeText(const std::filesystem::path& path, const std::string& text
 {
     std::ofstream(path, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size()));
 }
+
+/// Files in a folder that goes with this object.
+class ScratchFolder {
+public:
+    std::filesystem::path path(const std::string& name) const { return m_dir.filePath(QString::fromStdString(name)).toStdString(); }
+    /// Writes one.
+    std::filesystem::path operator()(const std::string& name, const std::string& text) const
+    {
+        writeText(path(name), text);
+        return path(name);
+    }
+
+private:
+    QTemporaryDir m_dir;
+};
 
 inline std::string readBytes(const std::filesystem::path& path)
 {
@@ -65,6 +81,15 @@ inline std::vector<Bar> wanderingBars(std::size_t count, std::int64_t start = 1'
         const double low = std::min(open, close) * (1.0 - 0.0007 * static_cast<double>(i % 3));
         bars.push_back({start + 300 * static_cast<std::int64_t>(i), open, high, low, close, 5.0 + static_cast<double>((i * 31) % 17)});
     }
+    return bars;
+}
+
+/// Bars whose prices never move and in which nothing is traded.
+inline std::vector<Bar> motionlessBars(int count)
+{
+    std::vector<Bar> bars;
+    for (int i = 0; i < count; ++i)
+        bars.push_back({300 * i, 1234.56, 1234.56, 1234.56, 1234.56, 0.0});
     return bars;
 }
 

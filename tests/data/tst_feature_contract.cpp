@@ -187,6 +187,7 @@ private slots:
         QVERIFY(says("RSI_14,RSI_14", "\"RSI_14\" is listed twice"));
         QVERIFY(says("momentum,RSI_14", "\"RSI_14\" is listed twice"));
         QVERIFY(says("momentum,momentum", "\"momentum\" is listed twice"));
+        QVERIFY(says("rsi_14", "did you mean \"RSI_14\""));
         QVERIFY(says("RSI_41", "did you mean \"RSI_14\""));
         QVERIFY(says("Momentum", "there is no feature \"Momentum\""));
         QVERIFY(says("", "empty"));

@@ -456,9 +456,7 @@ private slots:
             {"TREND_FIT_48", 0}, {"RVOL_RATIO_12_288", 0}, {"REGIME_RANGE", 1}, {"REGIME_TREND", 0}, {"REGIME_VOLATILE", 0},
             {"DIST_SWING_HIGH", 0}, {"STOCHRSI_K_14_14_3", 0}, {"ADXR_14", 0}, {"LINEARREG_SLOPE_14", 0}, {"ADOSC_3_10", 0},
         };
-        std::vector<Bar> bars;
-        for (int i = 0; i < 400; ++i)
-            bars.push_back({300 * i, 1234.56, 1234.56, 1234.56, 1234.56, 0.0});
+        const std::vector<Bar> bars = motionlessBars(400);
         for (const auto& [name, value] : expected) {
             const double got = run(name, bars).back();
             QVERIFY2(std::abs(got - value) < 1e-9, fmt::format("{} gives {}", name, got).c_str());

@@ -198,9 +198,7 @@ private slots:
             {"NATR_14", 0}, {"TRIX_15", 0}, {"PPO_12_26_EMA", 0}, {"OBV_SHARE_20", 0}, {"CMF_20", 0}, {"BOP", 0},
             {"VOLUME_RATIO_12", 0}, {"VOLUME_RATIO_288", 0}, {"EMA_RATIO_288", 0}, {"AROONOSC_14", 0}, {"ROC_10", 0},
         };
-        std::vector<Bar> bars;
-        for (int i = 0; i < 400; ++i)
-            bars.push_back({300 * i, 1234.56, 1234.56, 1234.56, 1234.56, 0.0});
+        const std::vector<Bar> bars = motionlessBars(400);
         for (const auto& [name, value] : expected) {
             const double got = run(name, bars).back();
             QVERIFY2(std::abs(got - value) < 1e-9, fmt::format("{} gives {}", name, got).c_str());

@@ -1,4 +1,3 @@
-#include <QTemporaryDir>
 #include <QtTest>
 
 #include "DataTestSupport.h"
@@ -141,10 +140,37 @@ private slots:
         QVERIFY(report.faults.size() == 1 && report.faults[0].kind == FaultKind::OverlapEqual);
         QCOMPARE(report.sources.size(), std::size_t{2});
         // Into a stored series too.
-        const std::filesystem::path stored = m_dir.filePath("bars.h5").toStdString();
+        const std::filesystem::path stored = file.path("bars.h5");
         BarStore::write(series, stored);
         const std::vector<std::filesystem::path> more{stored, file("more.csv", kHeader + row(1200, 14) + row(1500, 15) + row(1800, 16))};
         QCOMPARE(importSeries(more).series.presentCount(), std::size_t{6});
+    }
+
+    // FILE#INSTRUMENT/SECONDS names one series of a store that holds several, for bars and for funding.
+    void aStoredSeriesIsNamed()
+    {
+        const std::string store = file.path("several.h5").string();
+        BarStore::append(BarSeries::fromBars("BTC", 300, std::vector<Bar>{{300, 10, 20, 5, 11, 5}}), store, {});
+        BarStore::append(BarSeries::fromBars("ETH", 300, std::vector<Bar>{{300, 10, 20, 5, 12, 5}}), store, {});
+        BarStore::append(BarSeries::fromBars("ETH", 600, std::vector<Bar>{{600, 10, 20, 5, 13, 5}}), store, {});
+        BarStore::append(FundingSeries("ETH", {{28800, 0.001}}), store, {});
+
+        QCOMPARE(loadSeries(store + "#BTC").bar(0)->close, 11.0);
+        QCOMPARE(loadSeries(store + "#ETH/600").bar(0)->close, 13.0);
+        QCOMPARE(loadSeries(store, {.instrument = "ETH", .intervalSeconds = 300}).bar(0)->close, 12.0);
+        const auto fundingOf = [](const std::string& name) { return importFunding(std::vector<std::filesystem::path>{name}).series; };
+        QCOMPARE(fundingOf(store).rates()[0].rate, 0.001); // the only one
+        QCOMPARE(fundingOf(store + "#ETH").rates()[0].rate, 0.001);
+
+        for (const char* which : {"", "#ETH", "#DOGE", "#BTC/600"}) {
+            const auto failure = failureOf([&] { loadSeries(store + which); });
+            QVERIFY2(failure && failure->kind == ErrorKind::BadInput && failure->says("holds BTC 300 s, ETH 300 s, ETH 600 s, ETH funding"), which);
+        }
+        QVERIFY(failureOf([&] { fundingOf(store + "#BTC"); })->says("ETH funding"));
+        for (const char* which : {"#", "#/300", "#ETH/", "#ETH/5m", "#ETH/-300"})
+            QVERIFY2(failureOf([&] { loadSeries(store + which); })->says("after # must stand INSTRUMENT or INSTRUMENT/SECONDS"), which);
+        // A file whose own name has the mark is that file.
+        QCOMPARE(loadSeries(file("odd#BTC", kHeader + row(300, 14) + row(600, 15))).bar(0)->close, 14.0);
     }
 
     void filesThatDisagree()
@@ -275,14 +301,7 @@ private slots:
     }
 
 private:
-    std::filesystem::path file(const char* name, const std::string& text)
-    {
-        const std::filesystem::path path = m_dir.filePath(name).toStdString();
-        writeText(path, text);
-        return path;
-    }
-
-    QTemporaryDir m_dir;
+    ScratchFolder file;
 };
 
 QTEST_APPLESS_MAIN(TestImportDecisions)

@@ -122,12 +122,43 @@ private slots:
         QVERIFY(failure->message.size() < 500);
     }
 
+    // Numbers that are no prices and would overflow in the features, and thousands marks.
+    void impossibleNumbersAreRefused()
+    {
+        const auto says = [&](const std::string& row, const char* part) {
+            const auto failure = failureOf([&] { loadSeries(file("a.csv", kHeader + row)); });
+            QVERIFY2(failure && failure->says("a.csv: line 2: ") && failure->says(part), failure ? failure->message.c_str() : part);
+        };
+        says("300,10,1e308,8,11,5\n", "high is 1e+308, which can be no price");
+        says("300,10,12,8,11,1e300\n", "volume is 1e+300, which can be no amount");
+        says("300,\"1,234.5\",12,8,11,5\n", "open is \"1,234.5\", not a number (write it with a point and without thousands marks)");
+    }
+
+    // Of two columns of one name nobody can tell which is meant, nor what one column with two meanings is.
+    void doubledColumnsAreRefused()
+    {
+        const auto twice = file("a.csv", "time,open,high,low,close,close,volume\n300,1,2,1,1,2,5\n600,1,2,1,1,2,5\n");
+        QVERIFY(failureOf([&] { loadSeries(twice); })->says("line 1 names \"close\" twice"));
+        QCOMPARE(loadSeries(twice, {.columns = "time=0,open=1,high=2,low=3,close=5,volume=6"}).bar(0)->close, 2.0);
+        QVERIFY(failureOf([&] { loadSeries(twice, {.columns = "time=time,open=open,high=high,low=low,close=close"}); })->says("names \"close\" twice"));
+        QVERIFY(failureOf([&] { loadSeries(twice, {.columns = "time=0,open=1,high=1,low=3,close=4"}); })->says("column \"1\" is given two meanings"));
+    }
+
+    void namesThatCannotBeAreRefused()
+    {
+        const auto path = file("a.csv", kHeader + kGood);
+        for (const char* name : {"BTC/USD", "BTC#1", "B\nTC", "\xc3\xa9"})
+            QVERIFY2(failureOf([&] { loadSeries(path, {.instrument = name}); })->says("--instrument"), name);
+        QCOMPARE(loadSeries(file("(btc)usd.csv", kHeader + kGood)).instrument(), std::string("BTCUSD"));
+        QVERIFY(failureOf([&] { loadSeries(path, {.asset = "BTC"}); })->says("--asset \"BTC\""));
+    }
+
     void foldersAndMissingFiles()
     {
         QTemporaryDir empty;
         auto failure = failureOf([&] { loadSeries(empty.path().toStdString()); });
         QVERIFY(failure && failure->kind == ErrorKind::BadInput && failure->says("folder"));
-        failure = failureOf([&] { loadSeries(m_dir.filePath("none.csv").toStdString()); });
+        failure = failureOf([&] { loadSeries(file.path("none.csv")); });
         QVERIFY(failure && failure->kind == ErrorKind::Io && failure->says("none.csv"));
     }
 
@@ -183,14 +214,7 @@ private slots:
     }
 
 private:
-    std::filesystem::path file(const char* name, const std::string& text)
-    {
-        const std::filesystem::path path = m_dir.filePath(name).toStdString();
-        writeText(path, text);
-        return path;
-    }
-
-    QTemporaryDir m_dir;
+    ScratchFolder file;
 };
 
 QTEST_APPLESS_MAIN(TestImportErrors)

@@ -1,6 +1,5 @@
 #include <cmath>
 
-#include <QTemporaryDir>
 #include <QtTest>
 
 #include "DataTestSupport.h"
@@ -19,6 +18,20 @@ class TestImporters : public QObject {
     Q_OBJECT
 
 private slots:
+    // What stands between the fields decides nothing else.
+    void commasSemicolonsAndTabs()
+    {
+        for (const char delimiter : {',', ';', '\t'}) {
+            std::string text = "timestamp,open,high,low,close,volume\n300,10,12,8,11,5\n600,\"11\",13,9,12,6\n";
+            std::ranges::replace(text, ',', delimiter);
+            const BarSeries series = loadSeries(file("a.csv", text));
+            QVERIFY(series.size() == 2 && series.bar(1)->open == 11.0 && series.bar(1)->volume == 6.0);
+            QCOMPARE(loadSeries(file("a.csv", text), {.columns = "time=0,open=1,high=2,low=3,close=4"}).size(), std::size_t{2});
+        }
+        // A comma within quotes is text.
+        QCOMPARE(loadSeries(file("a.csv", "timestamp,open,high,low,close,volume,note\n300,10,12,8,11,5,\"a, b\"\n600,11,13,9,12,6,\"\"\n")).size(), std::size_t{2});
+    }
+
     void plainCsv()
     {
         const auto path = file("btcusd-5m.csv", kHeader + "600,1,3,0.5,2,10\n900,2,4,1,3,0\n1800,5,6,4,5.5,1e-3\n");
@@ -46,7 +59,7 @@ private slots:
     {
         const std::string text = kHeader + "600,1,3,0.5,2,10\n900,2,4,1,3,0\n";
         const auto plain = file("a.csv", text);
-        const auto packed = m_dir.filePath("b.csv").toStdString();
+        const auto packed = file.path("b.csv");
         writeGzip(packed, text);
         QVERIFY(readBytes(packed).starts_with("\x1f\x8b"));
         QCOMPARE(loadSeries(packed).contentHash(), loadSeries(plain).contentHash());
@@ -139,7 +152,7 @@ private slots:
 
     void binanceGzip()
     {
-        const auto packed = m_dir.filePath("BTCUSDT-5m-2023-07.csv.gz").toStdString();
+        const auto packed = file.path("BTCUSDT-5m-2023-07.csv.gz");
         const auto plain = fixture("binance-spot-5m-BTCUSDT-2023-07-head.csv");
         writeGzip(packed, readBytes(plain));
         const BarSeries series = loadSeries(packed);
@@ -166,7 +179,7 @@ private slots:
     void barStoreFilesOpenToo()
     {
         const BarSeries series = BarSeries::fromBars("BTCUSD", 300, wanderingBars(100));
-        const std::filesystem::path path = m_dir.filePath("bars.csv").toStdString(); // the name plays no part
+        const std::filesystem::path path = file.path("bars.csv"); // the name plays no part
         BarStore::write(series, path);
         const ImportResult result = importSeries(path);
         QVERIFY(result.report.format == SourceFormat::BarStore);
@@ -193,14 +206,7 @@ private slots:
     }
 
 private:
-    std::filesystem::path file(const char* name, const std::string& text)
-    {
-        const std::filesystem::path path = m_dir.filePath(name).toStdString();
-        writeText(path, text);
-        return path;
-    }
-
-    QTemporaryDir m_dir;
+    ScratchFolder file;
 };
 
 QTEST_APPLESS_MAIN(TestImporters)

@@ -181,21 +181,31 @@ private slots:
         QVERIFY(!honest.env.hasOptimisticFills());
     }
 
-    // 60 % of 1000 with a fee of 1 % of the value: n coins at 100 cost 100 n and 1 n of fee, and must be worth 0.6 x (1000 - n):
-    // n = 600 / 100.6. Then down to 20 % at 100: (n - m) 100 = 0.2 (1000 - n - m), so m = (100.2 n - 200) / 99.8.
-    void rule5AnExposureHoldsAfterTheFee()
+    // 60 % of 1000 at 100 are 6 coins; the fee of 1 % leaves 994, of which 20 % are 1.988 coins.
+    void rule5AnExposureIsAShareOfEquity()
     {
         Scene s({flat(100), flat(100), flat(100), bar(100, 120), flat(120)}, oneAccount, [](auto& o) { o.costs.takerFeeBps = 100.0; });
         s.expose(0.6);
-        const double n = 600.0 / 100.6;
-        QVERIFY(close(s.coins(), n) && close(s.cash(), 1000.0 - 101.0 * n));
-        QVERIFY(close(s.coins() * 100.0 / s.env.equity(0), 0.6));
+        QVERIFY(close(s.coins(), 6.0) && close(s.cash(), 394.0));
         s.expose(0.2);
-        const double m = (100.2 * n - 200.0) / 99.8;
-        QVERIFY(close(s.coins(), n - m));
-        QVERIFY(close(s.coins() * 100.0 / s.env.equity(0), 0.2));
+        QVERIFY(close(s.coins(), 1.988));
         s.expose(0.2); // the price rises to 120, and with it the exposure: the same number again trades nothing
-        QVERIFY(close(s.coins(), n - m));
+        QVERIFY(close(s.coins(), 1.988));
+    }
+
+    // With the fee of 1 % taken from the coins, g are bought for 100 g, 0.99 g remain, and must be worth 0.6 x (1000 - g): g = 600 / 99.6. A sale of m down to
+    // 20 % pays its fee in quote currency: 100 (h - m) = 0.2 (E - m) with h held and E the equity, so m = (100 h - 0.2 E) / 99.8.
+    void rule5AnExposureHoldsAfterAFeeInWhatIsReceived()
+    {
+        Scene s(Rows(5, flat(100)), oneAccount, [](auto& o) { o.costs.takerFeeBps = 100.0, o.costs.feeCurrency = FeeCurrency::Received; });
+        s.expose(0.6);
+        const double g = 600.0 / 99.6;
+        QVERIFY(close(s.coins(), 0.99 * g) && close(s.cash(), 1000.0 - 100.0 * g));
+        QVERIFY(close(s.coins() * 100.0 / s.env.equity(0), 0.6));
+        const double m = (99.0 * g - 0.2 * s.env.equity(0)) / 99.8;
+        s.expose(0.2);
+        QVERIFY(close(s.coins(), 0.99 * g - m));
+        QVERIFY(close(s.coins() * 100.0 / s.env.equity(0), 0.2));
     }
 
     void rule5ExposuresBeyondTheAccountAreRefused()

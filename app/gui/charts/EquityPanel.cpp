@@ -134,6 +134,8 @@ bool EquityPanel::refreshTable()
         caption = tr("%1 to %2, at step %3; all costs paid, ± is one standard error over sampled accounts")
                       .arg(formatUtc(evaluation->time.front()), formatUtc(evaluation->time.back()),
                            formatCount(static_cast<double>(evaluation->step)));
+    if (evaluation && evaluation->optimisticFills)
+        caption += tr("; optimistic fills: at the close of the decision, which nobody gets");
     m_caption->setText(caption);
     return changed;
 }
