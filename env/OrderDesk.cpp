@@ -89,26 +89,37 @@ void OrderDesk::trade(const Venue& venue, Accounts& accounts, std::size_t lane, 
 {
     const Market& market = venue.market();
     Order& order = m_order[lane];
-    const bool trades = order.kind != Kind::None;
-    if (market.present[row] && (trades || accounts.quantity[lane] != 0.0)) {
-        BarState bar{.terms = venue.terms(lane, row), .range = {market.open[row], market.high[row], market.low[row]}};
-        if (m_stopped[lane] > 0)
-            closeStopped(venue, accounts, lane, bar, books);
-        if (trades)
-            workOrder(venue, accounts, lane, row, bar, books);
-        if (accounts.quantity[lane] != 0.0) {
-            if (accounts.anyStopReached(lane, bar.range.high, bar.range.low))
-                takeExits(venue, accounts, lane, row, Exit::Stop, bar, books);
-            if (venue.liquidate(accounts, lane, bar.terms, bar.range, books))
-                open(lane);
-            else if (accounts.quantity[lane] != 0.0 && accounts.anyTakeProfitPassed(lane, bar.range.high, bar.range.low))
-                takeExits(venue, accounts, lane, row, Exit::TakeProfit, bar, books);
-        }
-    } else if (trades && order.type == OrderType::Market && venue.options().execution.rest == RestPolicy::Cancel) {
+    if (market.present[row]) {
+        const double high = market.high[row], low = market.low[row];
+        if (order.kind != Kind::None || m_stopped[lane] > 0
+            || (accounts.quantity[lane] != 0.0
+                && (accounts.anyStopReached(lane, high, low) || accounts.anyTakeProfitPassed(lane, high, low)
+                    || venue.usesUpMargin(accounts, lane, high, low))))
+            tradeBar(venue, accounts, lane, row, books);
+    } else if (order.kind != Kind::None && order.type == OrderType::Market && venue.options().execution.rest == RestPolicy::Cancel) {
         order = {};
     }
     if (order.kind != Kind::None && order.barsLeft > 0 && --order.barsLeft == 0)
         order = {};
+}
+
+void OrderDesk::tradeBar(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books)
+{
+    const Market& market = venue.market();
+    const double high = market.high[row], low = market.low[row];
+    BarState bar{.terms = venue.terms(lane, row), .range = {market.open[row], high, low}};
+    if (m_stopped[lane] > 0)
+        closeStopped(venue, accounts, lane, bar, books);
+    if (m_order[lane].kind != Kind::None)
+        workOrder(venue, accounts, lane, row, bar, books);
+    if (accounts.quantity[lane] != 0.0 && accounts.anyStopReached(lane, high, low))
+        takeExits(venue, accounts, lane, row, Exit::Stop, bar, books);
+    if (venue.usesUpMargin(accounts, lane, high, low)) {
+        venue.liquidate(accounts, lane, bar.terms, bar.range.open, books);
+        open(lane);
+    }
+    if (accounts.quantity[lane] != 0.0 && accounts.anyTakeProfitPassed(lane, high, low))
+        takeExits(venue, accounts, lane, row, Exit::TakeProfit, bar, books);
 }
 
 void OrderDesk::workOrder(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, BarBooks& books)

@@ -61,6 +61,7 @@ private:
     };
 
     void arrive(const Venue& venue, const Accounts& accounts, std::size_t lane, Order order, std::size_t row);
+    void tradeBar(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books);
     void workOrder(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, BarBooks& books);
     Fill fillEntry(const Venue& venue, const Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, double& reference);
     void bookEntry(const Venue& venue, Accounts& accounts, std::size_t lane, const Fill& fill, BarState& bar, BarBooks& books);

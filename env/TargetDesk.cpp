@@ -87,11 +87,11 @@ void TargetDesk::trade(const Venue& venue, Accounts& accounts, std::size_t lane,
 {
     const Market& market = venue.market();
     const double traded = fill(venue, accounts, lane, row, books);
-    if (venue.options().margin.perpetual && accounts.quantity[lane] != 0.0 && market.present[row]) {
+    if (market.present[row] && venue.usesUpMargin(accounts, lane, market.high[row], market.low[row])) {
         FillTerms terms = venue.terms(lane, row);
         terms.traded = traded;
-        if (venue.liquidate(accounts, lane, terms, {market.open[row], market.high[row], market.low[row]}, books))
-            m_goal[lane] = 0.0; // the target itself stays until another is named
+        venue.liquidate(accounts, lane, terms, market.open[row], books);
+        m_goal[lane] = 0.0; // the target itself stays until another is named
     }
 }
 

@@ -55,10 +55,12 @@ TradingEnv::TradingEnv(std::shared_ptr<const Market> market, const TradingEnvOpt
     for (auto* column : {&m_row, &m_endRow, &m_episode})
         column->resize(asked.stretches);
     m_trades.resize(asked.stretches);
+    m_elapsed.resize(asked.stretches);
     if (asked.actionMode == ActionMode::Orders)
         m_orders = OrderDesk(count, asked.execution);
     m_targets = TargetDesk(count, asked.execution);
     m_changeRow.resize(count);
+    m_logGrowth.resize(count);
     m_periodStart.resize(count);
     m_potential.resize(count);
     m_episodeReturn.resize(count);
@@ -75,6 +77,7 @@ void TradingEnv::setUpGoal()
     const RewardOptions& reward = options().reward;
     const bool usesProgress = goal.inState || reward.goalShaping != 0.0;
     m_tracksPeriod = usesProgress && goal.period != GoalPeriod::Holding;
+    m_keepsGrowth = m_tracksPeriod || options().actionMode == ActionMode::Orders;
     if (usesProgress)
         m_goalScale = 1.0 / (m_tracksPeriod ? std::log1p(goal.least) : goal.least);
     m_leastGain = goal.period == GoalPeriod::Holding ? goal.least : 0.0;
@@ -139,6 +142,7 @@ void TradingEnv::startStretch(std::size_t stretch)
     ++m_episode[stretch];
     m_row[stretch] = start;
     m_endRow[stretch] = start + o.episodeBars;
+    m_elapsed[stretch] = static_cast<float>(m_periods.elapsed(start));
     for (std::size_t lane = stretch * o.accounts; lane < (stretch + 1) * o.accounts; ++lane)
         openAccount(lane, start);
 }
@@ -151,7 +155,7 @@ void TradingEnv::openAccount(std::size_t lane, std::size_t row)
     if (options().actionMode == ActionMode::Orders)
         m_orders.open(lane);
     m_changeRow[lane] = row;
-    m_periodStart[lane] = 1.0;
+    m_logGrowth[lane] = m_periodStart[lane] = 0.0;
     m_potential[lane] = 0.0;
     observe(lane, row);
 }
@@ -227,8 +231,10 @@ template <typename Decide> void TradingEnv::stepStretch(std::size_t stretch, con
     StepFrame frame{.stretch = stretch, .row = row, .cut = row == m_endRow[stretch]};
     if (!m_venue.fees.empty())
         frame.dayEnds = m_periods.endsDay(row);
-    if (m_tracksPeriod)
+    if (m_tracksPeriod) {
         frame.periodEnds = m_periods.endsPeriod(row);
+        m_elapsed[stretch] = static_cast<float>(m_periods.elapsed(row));
+    }
     if (!m_flows.empty() && !frame.cut)
         frame.flow = m_flows.due(row, m_endRow[stretch] - options().episodeBars);
     for (std::size_t lane = stretch * options().accounts; lane < (stretch + 1) * options().accounts; ++lane)
@@ -261,12 +267,6 @@ void TradingEnv::stepLane(const StepFrame& frame, std::size_t lane, const Decide
         openAccount(lane, frame.row);
 }
 
-bool TradingEnv::isRuined(std::size_t lane) const
-{
-    const double equity = m_accounts.equity[lane];
-    return equity < options().ruinShare * m_accounts.base[lane] || !(equity > 0.0);
-}
-
 float TradingEnv::settle(const StepFrame& frame, std::size_t lane, const BarBooks& books)
 {
     Accounts& a = m_accounts;
@@ -282,11 +282,13 @@ float TradingEnv::settle(const StepFrame& frame, std::size_t lane, const BarBook
         a.peak[lane] = std::max(peak, after);
         // Equity at or below nothing has no logarithm; the account is ruined then, and this is its last reward.
         value = std::log(std::max(after, 1e-3 * before) / before);
+        if (m_keepsGrowth)
+            m_logGrowth[lane] += value;
         if (reward.drawdownPenalty != 0.0)
             value -= reward.drawdownPenalty * std::max(0.0, (1.0 - after / a.peak[lane]) - (1.0 - before / peak));
     }
-    if (frame.periodEnds)
-        m_periodStart[lane] = after / a.base[lane];
+    if (m_tracksPeriod && frame.periodEnds)
+        m_periodStart[lane] = m_logGrowth[lane];
     if (m_shapesReward) {
         value += reward.winBonus * (books.wins - books.losses) + reward.bonusMultiplier * books.gained;
         const double next = isRuined(lane) ? 0.0 : potential(lane, frame.row);
@@ -314,10 +316,9 @@ void TradingEnv::applyFlow(std::size_t lane, std::size_t row, double amount)
 
 double TradingEnv::progress(std::size_t lane, std::size_t row) const
 {
-    const double equity = std::max(m_accounts.equity[lane] / m_accounts.base[lane], kLeastShare);
     double reached = 0.0;
-    if (options().goal.period != GoalPeriod::Holding)
-        reached = std::log(equity / m_periodStart[lane]);
+    if (m_tracksPeriod)
+        reached = m_logGrowth[lane] - m_periodStart[lane];
     else if (m_accounts.quantity[lane] != 0.0)
         reached = (m_accounts.quantity[lane] > 0.0 ? 1.0 : -1.0) * (market().mark[row] / m_accounts.entryPrice[lane] - 1.0);
     return std::clamp(m_goalScale * reached, -2.0, 2.0);
@@ -350,13 +351,13 @@ void TradingEnv::observe(std::size_t lane, std::size_t row)
     out[4] = gain(a.entryPrice[lane]);
     out[5] = ageFeature(row - m_changeRow[lane]);
     out[6] = static_cast<float>(10.0 * (1.0 - equity / a.peak[lane]));
-    out[7] = equity == base ? 0.0F : static_cast<float>(std::clamp(5.0 * std::log(equity / base), -5.0, 5.0));
+    out[7] = equity == base ? 0.0F : static_cast<float>(std::clamp(5.0 * (orders ? m_logGrowth[lane] : std::log(equity / base)), -5.0, 5.0));
     out[8] = market().present[row] ? 0.0F : 1.0F;
     if (orders) {
         const double working = m_orders.working(lane);
         out[9] = working != 0.0 ? 1.0F : 0.0F;
         out[10] = static_cast<float>(static_cast<double>(a.lots(lane)) * m_positionShare);
-        out[11] = gain(a.worstEntry(lane));
+        out[11] = held == 0.0 ? 0.0F : static_cast<float>(std::clamp(20.0 * side * (mark / a.worstEntry(lane) - 1.0), -5.0, 5.0));
         out[12] = static_cast<float>(working);
     } else {
         const double goal = std::abs(m_targets.goal(lane));
@@ -366,7 +367,7 @@ void TradingEnv::observe(std::size_t lane, std::size_t row)
     if (options().goal.inState) {
         out += m_observationSize - kGoalSize;
         out[0] = static_cast<float>(progress(lane, row));
-        out[1] = static_cast<float>(m_periods.elapsed(row));
+        out[1] = m_elapsed[lane / options().accounts];
     }
 }
 
@@ -419,6 +420,7 @@ std::vector<std::uint8_t> TradingEnv::snapshot() const
     m_targets.save(out);
     m_orders.save(out);
     out.write(m_changeRow);
+    out.write(m_logGrowth);
     out.write(m_periodStart);
     out.write(m_potential);
     out.write(m_observation);
@@ -441,6 +443,7 @@ void TradingEnv::restore(std::span<const std::uint8_t> bytes)
     copy.m_targets.load(in);
     copy.m_orders.load(in);
     in.read(copy.m_changeRow);
+    in.read(copy.m_logGrowth);
     in.read(copy.m_periodStart);
     in.read(copy.m_potential);
     in.read(copy.m_observation);

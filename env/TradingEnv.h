@@ -29,7 +29,7 @@ namespace btcai {
 ///   9    target mode: share of the wanted position that is not filled yet; orders: 1 while an order is at the exchange
 /// in the action mode "orders", after these:
 ///   +0   open positions over the maximum
-///   +1   as 4, of the open position that fares worst
+///   +1   gain of the open position that fares worst, a share of its entry price, x20, clipped to +-5
 ///   +2   side of the order at the exchange: 1 buys, -1 sells, 0 none
 /// where the goal is shown, after these:
 ///   +0   progress to the goal's lower end: 1 when it is reached, clipped to +-2
@@ -114,7 +114,11 @@ private:
     template <typename Decide> void stepStretch(std::size_t stretch, const Decide& decide, StepResult& result);
     template <typename Decide> void stepLane(const StepFrame& frame, std::size_t lane, const Decide& decide, StepResult& result);
     float settle(const StepFrame& frame, std::size_t lane, const BarBooks& books);
-    bool isRuined(std::size_t lane) const;
+    bool isRuined(std::size_t lane) const
+    {
+        const double equity = m_accounts.equity[lane];
+        return equity < options().ruinShare * m_accounts.base[lane] || !(equity > 0.0);
+    }
     void applyFlow(std::size_t lane, std::size_t row, double amount);
     double progress(std::size_t lane, std::size_t row) const;
     double potential(std::size_t lane, std::size_t row) const;
@@ -132,19 +136,22 @@ private:
     double m_leastGain = 0.0;        ///< of a position that earns the bonus
     double m_positionShare = 0.0;    ///< one position over the maximum
     bool m_tracksPeriod = false;     ///< the goal's progress matters and has a calendar
+    bool m_keepsGrowth = false;      ///< m_logGrowth is kept
     bool m_shapesReward = false;
     std::shared_ptr<StepThreads> m_threads; ///< none for one thread
 
     std::uint64_t m_seed = 0;
     // per stretch
     std::vector<std::size_t> m_row, m_endRow, m_episode;
+    std::vector<float> m_elapsed; ///< of the goal's period, at the present row
     std::vector<std::vector<ClosedTrade>> m_trades;
     // per lane
     Accounts m_accounts;
     TargetDesk m_targets;
     OrderDesk m_orders;
     std::vector<std::uint64_t> m_changeRow;
-    std::vector<double> m_periodStart; ///< growth when the goal's period began
+    std::vector<double> m_logGrowth;   ///< of the episode: a sum of returns
+    std::vector<double> m_periodStart; ///< log growth when the goal's period began
     std::vector<double> m_potential;
     std::vector<double> m_episodeReturn; ///< log return of lanes that ended in the latest step
     std::vector<float> m_observation;

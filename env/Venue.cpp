@@ -44,27 +44,22 @@ double Venue::permitted(const Accounts& accounts, std::size_t lane, const FillTe
     return order > 0.0 ? affordable(terms, order, accounts.cash[lane], price) : order;
 }
 
-bool Venue::liquidate(Accounts& accounts, std::size_t lane, FillTerms& terms, const PriceRange& bar, BarBooks& books) const
+void Venue::liquidate(Accounts& accounts, std::size_t lane, FillTerms terms, double open, BarBooks& books) const
 {
     const MarginOptions& margin = m_options.margin;
     const double held = accounts.quantity[lane];
-    const double worst = held > 0.0 ? bar.low : bar.high;
-    if (!margin.perpetual || held == 0.0
-        || accounts.cash[lane] + held * worst > margin.maintenance * std::abs(held) * worst)
-        return false;
     const double side = held > 0.0 ? 1.0 : -1.0;
     // Nobody waits for volume here: all of it goes, at an impact of at most that of the bar's whole volume.
     terms.takerFeeBps += margin.liquidationFeeBps;
     terms.maxParticipation = std::numeric_limits<double>::infinity();
     terms.volume = std::max(terms.volume, terms.traded + std::abs(held) * terms.grossPerNet(terms.takerFeeBps));
-    const double price = stopPrice(side, liquidationPrice(held, accounts.cash[lane], margin.maintenance), bar.open);
+    const double price = stopPrice(side, liquidationPrice(held, accounts.cash[lane], margin.maintenance), open);
     while (accounts.lots(lane) > 0) {
         const Fill fill = fillTaker(terms, -accounts.lot(lane, 0).quantity, price);
         terms.traded += std::abs(fill.quantity);
         accounts.costs[lane] += fill.quantity * (fill.price - price) + fill.fee;
         accounts.book(lane, 0, fill, ExitReason::Liquidation, books);
     }
-    return true;
 }
 
 } // namespace btcai

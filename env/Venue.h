@@ -47,9 +47,16 @@ public:
         }
     }
 
-    /// Closes all positions of an account whose margin a bar uses up. `from` is where prices began when it held them.
-    /// Returns whether it did.
-    bool liquidate(Accounts& accounts, std::size_t lane, FillTerms& terms, const PriceRange& bar, BarBooks& books) const;
+    /// Whether prices of a bar leave an account no more than the maintenance margin.
+    bool usesUpMargin(const Accounts& accounts, std::size_t lane, double high, double low) const
+    {
+        const double held = accounts.quantity[lane];
+        const double worst = held > 0.0 ? low : high;
+        return m_options.margin.perpetual && held != 0.0
+               && accounts.cash[lane] + held * worst <= m_options.margin.maintenance * std::abs(held) * worst;
+    }
+    /// Closes all positions of such an account.
+    void liquidate(Accounts& accounts, std::size_t lane, FillTerms terms, double open, BarBooks& books) const;
 
     FeeVolumes fees;
 
