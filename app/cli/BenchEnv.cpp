@@ -23,13 +23,13 @@ struct BenchOptions {
     bool json = false;
 };
 
-/// The default options; 8 stretches of 64 accounts, as much as a core keeps near.
+/// The default options; 8 stretches of 16 accounts, as training has by default.
 TradingEnvOptions defaults(const Market& market, std::size_t lookbackBars)
 {
     TradingEnvOptions options;
     options.rows = {{lookbackBars, market.rows()}};
     options.stretches = 8;
-    options.accounts = 64;
+    options.accounts = 16;
     options.episodeBars = 4096;
     return options;
 }

@@ -113,7 +113,7 @@ private:
     protocol::Evaluation evaluation()
     {
         const std::size_t points = m_rng.below(4);
-        protocol::Evaluation e{whole(), text(), {}, times(points), {}};
+        protocol::Evaluation e{whole(), text(), {}, times(points), {}, m_rng.below(2) == 0};
         for (std::size_t i = m_rng.below(3); i > 0; --i) {
             protocol::EvaluationRow row;
             row.name = text();
