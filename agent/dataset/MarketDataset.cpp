@@ -59,12 +59,12 @@ MarketDataset makeMarketDataset(const RunConfig& config, const MarketData& data,
                                    .horizonRows = static_cast<std::size_t>(std::ranges::max(forecastHorizons(config)))}};
     dataset.split = splitForRun(config, rows);
 
-    if (config.augment.kind == "none") {
+    if (!wantsTrainingCopies(config)) {
         dataset.market = std::make_shared<const Market>(data.series);
     } else {
-        AugmentedSeries augmented = appendTrainingCopies(config, data.series, dataset.split.training, warmUp + contextRows);
+        AugmentedSeries augmented = appendTrainingCopies(config, data.series, data.funding, dataset.split.training, warmUp + contextRows);
         dataset.market = std::make_shared<const Market>(augmented.series);
-        dataset.features = featuresOf(config, augmented.series, data.funding, names);
+        dataset.features = featuresOf(config, augmented.series, augmented.funding, names);
         dataset.copies = std::move(augmented.copies);
     }
     dataset.normalizer = normalizer ? *normalizer
