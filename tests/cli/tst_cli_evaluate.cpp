@@ -148,6 +148,25 @@ private slots:
         QVERIFY2(funding.code == 2 && funding.says("give funding rates"), funding.shown());
     }
 
+    // The reward of the defaults and of a configuration passes; a configuration that is none is named.
+    void theRewardCanBeChecked()
+    {
+        const CliResult plain = runBtcai({"check", "--reward"});
+        QVERIFY2(plain.code == 0 && plain.out.contains("reward-without-equity") && !plain.out.contains("VIOLATIONS"), plain.shown());
+        const QString file = m_folder.filePath("run.toml");
+        writeText(file, "[account]\nallow_short = true\nexposure = 0.7\n[costs]\nimpact_bps = 200.0\n[reward]\ndrawdown_penalty = 2.0\n");
+        const CliResult result = runBtcai({"check", "--reward", "--config", file, "--json"});
+        QVERIFY2(result.code == 0, result.shown());
+        const Json json = result.json();
+        QVERIFY(json["passed"] == true && json["checks"].size() == 10);
+        for (const Json& check : json["checks"])
+            QVERIFY2(check["comparisons"].get<int>() > 1000 || check["name"] == "stops-hold", result.out);
+        writeText(file, "[costs]\ntaker_fee_bps = -1.0\n");
+        const CliResult refused = runBtcai({"check", "--reward", "--config", file});
+        QVERIFY2(refused.code == 2 && refused.says("taker_fee_bps"), refused.shown());
+        QVERIFY(runBtcai({"check", "--config", file}).code == 1 && runBtcai({"check"}).code == 2);
+    }
+
 private:
     QTemporaryDir m_folder;
     std::string m_csv;
