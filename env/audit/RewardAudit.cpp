@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -124,8 +125,14 @@ private:
     /// Jumps, gaps, holes, and bars with little volume or none.
     BarSeries wildSeries(Rng& rng) const
     {
-        SyntheticMarketOptions options{.bars = m_options.rows, .seed = rng.nextUint64() >> 1, .startPrice = 100.0, .volatility = 0.02, .driftPerBar = 0.0,
-                                       .volumeNoise = 2.0, .baseVolume = std::exp(8.0 * rng.uniform() - 2.0), .model = ReturnModel::JumpDiffusion};
+        SyntheticMarketOptions options{.bars = m_options.rows,
+                                       .seed = rng.nextUint64() >> 1,
+                                       .startPrice = 100.0,
+                                       .volatility = 0.02,
+                                       .driftPerBar = 0.0,
+                                       .volumeNoise = 2.0,
+                                       .baseVolume = std::exp(8.0 * rng.uniform() - 2.0),
+                                       .model = ReturnModel::JumpDiffusion};
         options.jump = {.ratePerBar = 0.04, .mean = 0.0, .deviation = 0.6};
         std::vector<MarketEvent> events;
         for (std::uint64_t i = 2 + rng.below(6); i > 0; --i) {
@@ -155,7 +162,8 @@ private:
 
     AuditCheck& begin(std::string_view name, std::string_view relation, std::string_view conditions)
     {
-        m_report.checks.push_back({.name = name, .relation = relation, .conditions = conditions, .comparisons = 0, .findings = {}, .violations = 0});
+        m_report.checks.push_back(
+            {.name = name, .relation = relation, .conditions = conditions, .comparisons = 0, .findings = {}, .violations = 0});
         return m_report.checks.back();
     }
 
@@ -176,7 +184,8 @@ private:
         }
     }
 
-    /// Runs `judge(case, states, i)` for each step i of a random run on each wild market; it returns what is wrong, or an empty text.
+    /// Runs `judge(case, states, i)` for each step i of a random run on each wild market; it returns what is wrong, an empty text, or
+    /// nothing where there is nothing to compare.
     template <typename Judge>
     void forEachStep(AuditCheck& check, Judge&& judge)
     {
@@ -185,9 +194,10 @@ private:
             const Actions actions = randomActions(rng, on.options);
             const auto states = play(m_factory, on, actions);
             for (std::size_t i = 1; i < states.size() && std::isfinite(states[i].equity); ++i) {
-                ++check.comparisons;
-                if (const std::string wrong = judge(on, states, i); !wrong.empty())
-                    return note(check, number, fmt::format("step {}: {}", i, wrong), actions);
+                const std::optional<std::string> wrong = judge(on, states, i);
+                check.comparisons += wrong.has_value();
+                if (wrong && !wrong->empty())
+                    return note(check, number, fmt::format("step {}: {}", i, *wrong), actions);
             }
         });
     }
@@ -196,7 +206,8 @@ private:
 
     void flatEarnsNothing()
     {
-        AuditCheck& check = begin("flat-earns-nothing", "an account that stays flat has no reward, no fees and the equity that was paid in", "any configuration");
+        AuditCheck& check = begin("flat-earns-nothing", "an account that stays flat has no reward, no fees and the equity that was paid in",
+                                  "any configuration");
         forEachCase(check, m_options.cases, [&](Rng& rng, std::size_t number) {
             const AuditCase on = wildCase(rng);
             const Actions actions(m_options.rows - 2, kFlat);
@@ -219,66 +230,75 @@ private:
 
     void booksBalance()
     {
-        AuditCheck& check = begin("books-balance", "equity is cash plus the position at the mark", "any configuration without margin interest");
-        forEachStep(check, [](const AuditCase& on, const std::vector<AuditState>& states, std::size_t i) -> std::string {
+        AuditCheck& check =
+            begin("books-balance", "equity is cash plus the position at the mark", "any configuration without margin interest");
+        forEachStep(check, [](const AuditCase& on, const std::vector<AuditState>& states, std::size_t i) -> std::optional<std::string> {
             const AuditState& now = states[i];
             const double expected = now.cash + now.quantity * on.market->mark[i];
-            return std::abs(now.equity - expected) <= slack(states[i - 1], now) ? "" : fmt::format("equity {} for cash and position worth {}", now.equity, expected);
+            return std::abs(now.equity - expected) <= slack(states[i - 1], now)
+                       ? ""
+                       : fmt::format("equity {} for cash and position worth {}", now.equity, expected);
         });
     }
 
-    /// What a fill did to the cash is held against the cost model at the very size that filled, so that it holds with impact and volume cap too, where
-    /// costs change sizes.
+    /// What a fill did to the cash is held against the cost model at the very size that filled, so that it holds with impact and volume cap
+    /// too, where costs change sizes.
     void fillsCost()
     {
-        AuditCheck& check = begin("fills-cost", "a fill leaves no more cash than its size costs at the open with half spread, impact and fee; nothing fills in a missing bar",
-                                  "market and stop orders, any costs");
-        forEachStep(check, [](const AuditCase& on, const std::vector<AuditState>& states, std::size_t i) -> std::string {
+        AuditCheck& check = begin(
+            "fills-cost",
+            "a fill leaves no more cash than its size costs at the open with half spread, impact and fee; nothing fills in a missing bar",
+            "market and stop orders, any costs");
+        forEachStep(check, [](const AuditCase& on, const std::vector<AuditState>& states, std::size_t i) -> std::optional<std::string> {
             const AuditState &before = states[i - 1], &now = states[i];
             const double filled = now.quantity - before.quantity;
             const CostModel& costs = on.options.costs;
             if (!on.market->present[i])
-                return filled == 0.0 && std::abs(now.cash - now.flow - before.cash) <= slack(before, now) ? "" : "something filled in a missing bar";
+                return filled == 0.0 && std::abs(now.cash - now.flow - before.cash) <= slack(before, now)
+                           ? ""
+                           : "something filled in a missing bar";
             const double side = filled > 0.0 ? 1.0 : -1.0;
             const double share = filled == 0.0 ? 0.0 : std::abs(filled) / on.market->volume[i];
             const double worse = (costs.halfSpreadBps + costs.impactBps * std::sqrt(share)) * 1e-4;
             const double price = on.market->open[i] * std::max(0.0, 1.0 + side * worse);
             const double most = before.cash + now.flow - filled * price - std::abs(filled) * price * costs.takerFeeBps * 1e-4;
-            return now.cash <= most + slack(before, now) ? "" : fmt::format("{} coins filled and cash is {}, more than {}", filled, now.cash, most);
+            return now.cash <= most + slack(before, now)
+                       ? ""
+                       : fmt::format("{} coins filled and cash is {}, more than {}", filled, now.cash, most);
         });
     }
 
     void rewardIsEquity()
     {
-        AuditCheck& check = begin("reward-is-equity", "the reward of a step is at most reward.scale times the log growth of equity, deposits and withdrawals taken out",
-                                  "rewards whose other terms only take away");
-        forEachStep(check, [](const AuditCase& on, const std::vector<AuditState>& states, std::size_t i) -> std::string {
+        AuditCheck& check =
+            begin("reward-is-equity",
+                  "the reward of a step is at most reward.scale times the log growth of equity, deposits and withdrawals taken out",
+                  "rewards whose other terms only take away");
+        forEachStep(check, [](const AuditCase& on, const std::vector<AuditState>& states, std::size_t i) -> std::optional<std::string> {
             const AuditState& now = states[i];
             const double growth = std::log((now.equity - now.flow) / states[i - 1].equity);
             const double most = on.options.reward.scale * growth;
-            return now.reward <= most + kRewardTolerance * (on.options.reward.scale + std::abs(most)) ? "" : fmt::format("a reward of {} for a growth of {}", now.reward, growth);
+            return now.reward <= most + kRewardTolerance * (on.options.reward.scale + std::abs(most))
+                       ? ""
+                       : fmt::format("a reward of {} for a growth of {}", now.reward, growth);
         });
     }
 
     void stopsHold()
     {
-        AuditCheck& check = begin("stops-hold", "a position whose stop lies within the bar's range is closed in that bar, the bar of its entry included",
-                                  "environments with stops; elsewhere nothing is compared");
-        forEachCase(check, m_options.cases, [&](Rng& rng, std::size_t number) {
-            const AuditCase on = wildCase(rng);
-            const Actions actions = randomActions(rng, on.options);
-            const auto states = play(m_factory, on, actions);
-            for (std::size_t i = 1; i < states.size() && std::isfinite(states[i].equity); ++i) {
-                const AuditState& now = states[i];
-                if (std::isnan(now.stop) || !on.market->present[i])
-                    continue;
-                ++check.comparisons;
-                // Whichever side is still held: below a long's stop, above a short's.
-                const bool isLong = now.quantity > 0.0;
-                if (now.quantity != 0.0 && (isLong ? on.series.low()[i] <= now.stop : on.series.high()[i] >= now.stop))
-                    return note(check, number, fmt::format("step {}: {} coins are still held, with a stop at {} and a range of {} to {}", i, now.quantity, now.stop,
-                                                           on.series.low()[i], on.series.high()[i]), actions);
-            }
+        AuditCheck& check =
+            begin("stops-hold", "a position whose stop lies within the bar's range is closed in that bar, the bar of its entry included",
+                  "environments with stops; elsewhere nothing is compared");
+        forEachStep(check, [](const AuditCase& on, const std::vector<AuditState>& states, std::size_t i) -> std::optional<std::string> {
+            const AuditState& now = states[i];
+            if (std::isnan(now.stop) || !on.market->present[i])
+                return std::nullopt;
+            const double low = on.series.low()[i], high = on.series.high()[i];
+            // Below a long's stop, above a short's.
+            const bool isTouched = now.quantity > 0.0 ? low <= now.stop : high >= now.stop;
+            return now.quantity == 0.0 || !isTouched ? ""
+                                                     : fmt::format("{} coins are still held, with a stop at {} and a range of {} to {}",
+                                                                   now.quantity, now.stop, low, high);
         });
     }
 
@@ -291,7 +311,8 @@ private:
             for (std::size_t row = 0; row < wild.size(); ++row)
                 if (wild.present(row))
                     columns.set(row, {0, 100.0, 100.0, 100.0, 100.0, wild.volume()[row]});
-            const AuditCase on = caseOf(BarSeries::fromColumns("AUDIT", wild.intervalSeconds(), wild.startTime(), std::move(columns)), m_options.environment);
+            const AuditCase on = caseOf(BarSeries::fromColumns("AUDIT", wild.intervalSeconds(), wild.startTime(), std::move(columns)),
+                                        m_options.environment);
             const Actions actions = randomActions(rng, on.options);
             const auto states = play(m_factory, on, actions);
             double paidIn = states[0].equity;
@@ -304,9 +325,9 @@ private:
         });
     }
 
-    /// Long or flat, orders that fill whole at a price that does not depend on their size: then each round trip multiplies the cash by 1 + min(exposure /
-    /// mark, 1 / unit cost) x (proceeds - unit cost), which falls with fee and spread, and so does every product of such. With impact or a volume cap it is no
-    /// theorem: an account that costs made smaller may leave a crash at a better price.
+    /// Long or flat, orders that fill whole at a price that does not depend on their size: then each round trip multiplies the cash by 1 +
+    /// min(exposure / mark, 1 / unit cost) x (proceeds - unit cost), which falls with fee and spread, and so does every product of such.
+    /// With impact or a volume cap it is no theorem: an account that costs made smaller may leave a crash at a better price.
     TradingEnvOptions sizeFree(const TradingEnvOptions& environment) const
     {
         TradingEnvOptions options = environment;
@@ -338,9 +359,11 @@ private:
         for (std::size_t i = 1; i < std::min(cheap.size(), dear.size()); ++i) {
             ++check.comparisons;
             if (dear[i].equity > cheap[i].equity * (1.0 + kTolerance))
-                return note(check, number, fmt::format("step {}: equity {} at a fee of {} and a half spread of {} bps, {} at the configured {} and {}", i, dear[i].equity,
-                                                       dearer.takerFeeBps, dearer.halfSpreadBps, cheap[i].equity, m_options.environment.costs.takerFeeBps,
-                                                       m_options.environment.costs.halfSpreadBps), actions);
+                return note(check, number,
+                            fmt::format("step {}: equity {} at a fee of {} and a half spread of {} bps, {} at the configured {} and {}", i,
+                                        dear[i].equity, dearer.takerFeeBps, dearer.halfSpreadBps, cheap[i].equity,
+                                        m_options.environment.costs.takerFeeBps, m_options.environment.costs.halfSpreadBps),
+                            actions);
         }
     }
 
@@ -348,7 +371,8 @@ private:
 
     void dearerCosts()
     {
-        AuditCheck& check = begin("dearer-costs", "a higher fee or spread never raises the equity that a fixed sequence of actions leads to", kSizeFree);
+        AuditCheck& check =
+            begin("dearer-costs", "a higher fee or spread never raises the equity that a fixed sequence of actions leads to", kSizeFree);
         forEachCase(check, m_options.cases, [&](Rng& rng, std::size_t number) {
             const TradingEnvOptions environment = sizeFree(m_options.environment);
             CostModel dearer = environment.costs;
@@ -378,24 +402,30 @@ private:
 
     void units()
     {
-        AuditCheck& check = begin("units", "another unit of money and of coins (prices, cash and volumes by powers of two) leaves every reward as it is, to the bit",
-                                  "amounts that are no fields of their own");
+        AuditCheck& check =
+            begin("units",
+                  "another unit of money and of coins (prices, cash and volumes by powers of two) leaves every reward as it is, to the bit",
+                  "amounts that are no fields of their own");
         forEachCase(check, m_options.cases, [&](Rng& rng, std::size_t number) {
             const AuditCase on = wildCase(rng);
             const Actions actions = randomActions(rng, on.options);
-            const double money = std::ldexp(1.0, static_cast<int>(rng.below(13)) - 6), coins = std::ldexp(1.0, static_cast<int>(rng.below(13)) - 6);
+            const double money = std::ldexp(1.0, static_cast<int>(rng.below(13)) - 6),
+                         coins = std::ldexp(1.0, static_cast<int>(rng.below(13)) - 6);
             BarColumns columns = BarColumns::missing(on.series.size());
             for (std::size_t row = 0; row < on.series.size(); ++row)
                 if (const auto bar = on.series.bar(row))
-                    columns.set(row, {0, bar->open * money / coins, bar->high * money / coins, bar->low * money / coins, bar->close * money / coins, bar->volume * coins});
+                    columns.set(row, {0, bar->open * money / coins, bar->high * money / coins, bar->low * money / coins,
+                                      bar->close * money / coins, bar->volume * coins});
             TradingEnvOptions scaled = on.options;
             scaled.initialCash *= money;
-            const AuditCase other = caseOf(BarSeries::fromColumns("AUDIT", on.series.intervalSeconds(), on.series.startTime(), std::move(columns)), scaled);
+            const AuditCase other =
+                caseOf(BarSeries::fromColumns("AUDIT", on.series.intervalSeconds(), on.series.startTime(), std::move(columns)), scaled);
             const auto states = play(m_factory, on, actions), others = play(m_factory, other, actions);
             for (std::size_t i = 1; i < std::max(states.size(), others.size()); ++i) {
                 ++check.comparisons;
                 if (states.size() != others.size() || states[i].reward != others[i].reward)
-                    return note(check, number, fmt::format("step {}: another reward with money x {} and coins x {}", i, money, coins), actions);
+                    return note(check, number, fmt::format("step {}: another reward with money x {} and coins x {}", i, money, coins),
+                                actions);
             }
         });
     }
@@ -411,8 +441,9 @@ private:
 
     void rewardWithoutEquity()
     {
-        AuditCheck& check = begin("reward-without-equity", "no sequence of actions raises the reward beyond flat without equity that rises as much",
-                                  "rewards whose other terms only take away; a search, so it can find but not exclude");
+        AuditCheck& check =
+            begin("reward-without-equity", "no sequence of actions raises the reward beyond flat without equity that rises as much",
+                  "rewards whose other terms only take away; a search, so it can find but not exclude");
         const double tolerance = kRewardTolerance * static_cast<double>(m_options.rows);
         forEachCase(check, std::max<std::size_t>(1, m_options.cases / 10), [&](Rng& rng, std::size_t number) {
             const AuditCase on = wildCase(rng);
@@ -464,8 +495,9 @@ std::string AuditReport::toText() const
     std::string text;
     for (const AuditCheck& check : checks) {
         text += fmt::format("{:<22} {:>8} comparisons  {}\n    {}\n    holds for: {}\n", check.name, check.comparisons,
-                            check.violations == 0 ? (check.comparisons == 0 ? "nothing to compare" : "ok") : fmt::format("{} VIOLATIONS", check.violations), check.relation,
-                            check.conditions);
+                            check.violations == 0 ? (check.comparisons == 0 ? "nothing to compare" : "ok")
+                                                  : fmt::format("{} VIOLATIONS", check.violations),
+                            check.relation, check.conditions);
         for (const std::string& finding : check.findings)
             text += fmt::format("    {}\n", finding);
     }
@@ -476,15 +508,20 @@ Json AuditReport::toJson() const
 {
     Json list = Json::array();
     for (const AuditCheck& check : checks)
-        list.push_back({{"name", check.name}, {"relation", check.relation}, {"conditions", check.conditions}, {"comparisons", check.comparisons},
-                        {"violations", check.violations}, {"findings", check.findings}});
+        list.push_back({{"name", check.name},
+                        {"relation", check.relation},
+                        {"conditions", check.conditions},
+                        {"comparisons", check.comparisons},
+                        {"violations", check.violations},
+                        {"findings", check.findings}});
     return {{"passed", passed()}, {"checks", list}};
 }
 
 AuditReport auditReward(const AuditFactory& factory, const AuditOptions& options)
 {
     if (options.rows < 8 || options.cases < 1)
-        throw Error(ErrorKind::BadInput, "reward audit: {} cases of {} rows; it needs one case or more of 8 rows or more", options.cases, options.rows);
+        throw Error(ErrorKind::BadInput, "reward audit: {} cases of {} rows; it needs one case or more of 8 rows or more", options.cases,
+                    options.rows);
     return Auditor(factory, options).run();
 }
 

@@ -49,7 +49,10 @@ class Altered final : public AuditedEnvironment {
 public:
     using Alter = std::function<void(AuditState& before, AuditState& now, const AuditCase& of)>;
 
-    Altered(const AuditCase& of, Alter alter) : m_of(of), m_inner(auditedTradingEnv()(of)), m_alter(std::move(alter)), m_last(m_inner->start()) {}
+    Altered(const AuditCase& of, Alter alter)
+        : m_of(of), m_inner(auditedTradingEnv()(of)), m_alter(std::move(alter)), m_last(m_inner->start())
+    {
+    }
     std::size_t actionCount() const override { return m_inner->actionCount(); }
     AuditState start() const override { return m_inner->start(); }
     AuditState step(std::uint8_t action) override
@@ -75,8 +78,9 @@ AuditFactory altered(Altered::Alter alter)
 
 enum class Bug { None, FeeSign, StopSkippedOnEntryBar, DepositIsProfit, FillsInMissingBars, StopAtTheBestPrice };
 
-/// A small environment of its own with what TradingEnv may lack: a stop 5 % below the open that a long position began at, and a deposit of an eighth of the
-/// initial cash every eighth step. Long or flat, all in, without impact or volume cap. A stopped account stays flat until its target changes.
+/// A small environment of its own with what TradingEnv may lack: a stop 5 % below the open that a long position began at, and a deposit of
+/// an eighth of the initial cash every eighth step. Long or flat, all in, without impact or volume cap. A stopped account stays flat until
+/// its target changes.
 class StopsAndDeposits final : public AuditedEnvironment {
 public:
     StopsAndDeposits(const AuditCase& of, Bug bug) : m_of(of), m_bug(bug), m_cash(of.options.initialCash), m_equity(m_cash) {}
@@ -100,8 +104,14 @@ public:
         m_cash += flow;
         m_equity = m_cash + m_coins * market.mark[m_row];
         const double counted = m_bug == Bug::DepositIsProfit ? 0.0 : flow;
-        return {.reward = static_cast<double>(static_cast<float>(m_of.options.reward.scale * std::log((m_equity - counted) / before))), .equity = m_equity,
-                .cash = m_cash, .quantity = m_coins, .fees = m_fees, .flow = flow, .stop = m_inForce, .ended = m_row + 2 == market.rows()};
+        return {.reward = static_cast<double>(static_cast<float>(m_of.options.reward.scale * std::log((m_equity - counted) / before))),
+                .equity = m_equity,
+                .cash = m_cash,
+                .quantity = m_coins,
+                .fees = m_fees,
+                .flow = flow,
+                .stop = m_inForce,
+                .ended = m_row + 2 == market.rows()};
     }
 
 private:
@@ -230,14 +240,40 @@ private slots:
     void wrongBooksAndRewardsAreCaught()
     {
         const auto found = [](Altered::Alter alter) { return violated(auditReward(altered(std::move(alter)), auditOf(usual()))); };
-        QVERIFY(found([](AuditState&, AuditState& now, const AuditCase&) { now.equity += 1e-3 * std::abs(now.quantity); }).contains("books-balance"));
+        QVERIFY(found([](AuditState&, AuditState& now, const AuditCase&) {
+                    now.equity += 1e-3 * std::abs(now.quantity);
+                }).contains("books-balance"));
         // A bonus for every trade: reward without equity, in any step and for a whole sequence.
-        const auto bonus = found([](AuditState& before, AuditState& now, const AuditCase&) { now.reward += now.quantity != before.quantity ? 5.0 : 0.0; });
+        const auto bonus =
+            found([](AuditState& before, AuditState& now, const AuditCase&) { now.reward += now.quantity != before.quantity ? 5.0 : 0.0; });
         QVERIFY(bonus.contains("reward-is-equity") && bonus.contains("reward-without-equity") && !bonus.contains("books-balance"));
         // A reward that knows amounts of money: another unit gives another reward. Small enough to stay below what equity deserves.
-        QVERIFY((found([](AuditState& before, AuditState& now, const AuditCase&) { now.reward -= now.quantity != before.quantity ? 1e-6 * now.cash : 0.0; })
-                 == std::set<std::string_view>{"units"}));
+        QVERIFY((found([](AuditState& before, AuditState& now, const AuditCase&) {
+                     now.reward -= now.quantity != before.quantity ? 1e-6 * now.cash : 0.0;
+                 }) == std::set<std::string_view>{"units"}));
         QVERIFY(found([](AuditState&, AuditState& now, const AuditCase&) { now.reward += 1e-3; }).contains("flat-earns-nothing"));
+    }
+
+    // Why dearer-costs leaves impact out. A purchase of all that 1000 buy at 100 in a deep market, then a sale into a bar of 10 coins with
+    // an impact of the whole price at the whole volume. Without a fee 10 coins are sold at 100 (1 - sqrt(10 / 10)): for nothing. A fee of 1
+    // % leaves 1000 / 101 = 9.901, which bring 9.901 x 100 (1 - sqrt(0.9901)) = 4.9137 less 1 %, 4.8645. The dearer account is the richer
+    // one.
+    void whyTheConditionsAreThere()
+    {
+        const auto market = marketOf({TestBar{100, 100, 1e24}, TestBar{100, 100, 1e24}, TestBar{100, 100, 10}, TestBar{100, 100, 10}});
+        TradingEnvOptions options = oneAccount(*market);
+        options.exposure = 1.0;
+        options.costs.impactBps = 10'000.0;
+        const auto equityAt = [&](double feeBps) {
+            options.costs.takerFeeBps = feeBps;
+            TradingEnv env(market, options);
+            stepAll(env, kLong);
+            stepAll(env, kFlat);
+            return env.equity(0);
+        };
+        const double expected = 1000.0 / 101.0 * 100.0 * (1.0 - std::sqrt(100.0 / 101.0)) * 0.99;
+        QVERIFY(std::abs(expected - 4.8645) < 1e-4);
+        QVERIFY2(equityAt(0.0) < 1e-3 && std::abs(equityAt(100.0) - expected) < 1e-6, QByteArray::number(equityAt(100.0)));
     }
 
     void itRepeatsAndSaysWhatItFound()
