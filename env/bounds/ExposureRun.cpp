@@ -17,14 +17,12 @@ constexpr double kRuinedEquity = 1e-9;
 void check(const Market& market, RowRange rows, std::span<const double> exposures, const ExposureAccount& account)
 {
     if (rows.last > market.rows() || rows.first + 3 > rows.last)
-        throw Error(ErrorKind::BadInput, "rows {} to {}: a run needs three rows or more of the {} that are there", rows.first, rows.last,
-                    market.rows());
+        throw Error(ErrorKind::BadInput, "rows {} to {}: a run needs three rows or more of the {} that are there", rows.first, rows.last, market.rows());
     if (exposures.size() != rows.size())
         throw Error(ErrorKind::BadInput, "{} exposures for {} rows: give one a row", exposures.size(), rows.size());
     for (std::size_t i = 0; i < exposures.size(); ++i)
         if (!(exposures[i] >= (account.allowShort ? -1.0 : 0.0) && exposures[i] <= 1.0))
-            throw Error(ErrorKind::BadInput, "exposure {} of the list is {}; it must be within [{}, 1]", i, exposures[i],
-                        account.allowShort ? -1 : 0);
+            throw Error(ErrorKind::BadInput, "exposure {} of the list is {}; it must be within [{}, 1]", i, exposures[i], account.allowShort ? -1 : 0);
 }
 
 /// The curve of one account, close by close.
@@ -94,10 +92,7 @@ ExposureRun runThroughEnvironment(const std::shared_ptr<const Market>& market, R
 /// One account that aims at exposures of any size, by the rules of TradingEnv.
 class ExposureTrader {
 public:
-    ExposureTrader(const Market& market, const ExposureAccount& account)
-        : m_market(market), m_account(account), m_cash(account.initialCash), m_equity(m_cash)
-    {
-    }
+    ExposureTrader(const Market& market, const ExposureAccount& account) : m_market(market), m_account(account), m_cash(account.initialCash), m_equity(m_cash) {}
 
     /// Decides at the close of the row before and fills at the open of `row`.
     void step(double exposure, std::size_t row)
@@ -175,8 +170,7 @@ ExposureRun runContinuous(const Market& market, RowRange rows, std::span<const d
 
 } // namespace
 
-ExposureRun runExposures(std::shared_ptr<const Market> market, RowRange rows, std::span<const double> exposures,
-                         const ExposureAccount& account)
+ExposureRun runExposures(std::shared_ptr<const Market> market, RowRange rows, std::span<const double> exposures, const ExposureAccount& account)
 {
     check(*market, rows, exposures, account);
     const bool isDiscrete = std::ranges::all_of(exposures, [](double e) { return e == 0.0 || std::abs(e) == 1.0; });

@@ -66,8 +66,8 @@ private slots:
         QCOMPARE(targetExposures(Baseline::BuyAndHold, *market, {1, 3}), Exposures(2, 1.0));
     }
 
-    // Averages of 2 and 4 closes. Closes 10 10 10 10 12 12 8 8: at row 3 both are 10 (not above: flat), at 4: 11 > 10.5 long, at 5: 12 > 11
-    // long, at 6: 10 < 10.5 flat or short, at 7: 8 < 10 the same. Before row 3 the slow average is not known.
+    // Averages of 2 and 4 closes. Closes 10 10 10 10 12 12 8 8: at row 3 both are 10 (not above: flat), at 4: 11 > 10.5 long, at 5: 12 > 11 long,
+    // at 6: 10 < 10.5 flat or short, at 7: 8 < 10 the same. Before row 3 the slow average is not known.
     void movingAverageCrossByHand()
     {
         const auto market = marketOfCloses({10, 10, 10, 10, 12, 12, 8, 8});
@@ -77,10 +77,10 @@ private slots:
         QCOMPARE(targetExposures(Baseline::MovingAverageCross, *market, {2, 8}, options), (Exposures{0, -1, 1, 1, -1, -1}));
     }
 
-    // Windows of 4, entry at 0.95 sample deviations. Closes 10 12 10 12: mean 11, deviation sqrt(4 / 3) = 1.155, entry at 1.097: the
-    // distance 1 is too little. Next 6: mean 10, squares 4 + 0 + 4 + 16 = 24, deviation 2.828, entry 2.687, distance -4: long. Then 8: mean
-    // 9, distance -1: still long. Then 9: mean 8.75, distance 0.25: out; squares of (12, 6, 8, 9) 18.75, deviation 2.5, entry 2.375: not
-    // short. Then 20: mean 10.75, squares 118.75, deviation 6.292, entry 5.977, distance 9.25: short, where allowed.
+    // Windows of 4, entry at 0.95 sample deviations. Closes 10 12 10 12: mean 11, deviation sqrt(4 / 3) = 1.155, entry at 1.097: the distance 1 is too
+    // little. Next 6: mean 10, squares 4 + 0 + 4 + 16 = 24, deviation 2.828, entry 2.687, distance -4: long. Then 8: mean 9, distance -1: still long. Then
+    // 9: mean 8.75, distance 0.25: out; squares of (12, 6, 8, 9) 18.75, deviation 2.5, entry 2.375: not short. Then 20: mean 10.75, squares 118.75,
+    // deviation 6.292, entry 5.977, distance 9.25: short, where allowed.
     void meanReversionByHand()
     {
         const auto market = marketOfCloses({10, 12, 10, 12, 6, 8, 9, 20});
@@ -90,10 +90,9 @@ private slots:
         QCOMPARE(targetExposures(Baseline::MeanReversion, *market, {0, 8}, options), (Exposures{0, 0, 0, 0, 1, 1, 0, -1}));
     }
 
-    // Lines 10 % apart in logarithms around 100: 90.48, 100, 110.5, ... Four lines, a quarter each, half at first. 90: below the first
-    // line, 3/4. 85 is between 81.87 and 90.48: no new line. 80: the second line, all. 70: below the third (74.08), nothing more to buy.
-    // 105: up from line -3 (74.08) over those at 81.87, 90.48 and 100 to line 0: half. 99: between the lines. 125: two lines up, nothing
-    // left.
+    // Lines 10 % apart in logarithms around 100: 90.48, 100, 110.5, ... Four lines, a quarter each, half at first. 90: below the first line, 3/4. 85 is
+    // between 81.87 and 90.48: no new line. 80: the second line, all. 70: below the third (74.08), nothing more to buy. 105: up from line -3 (74.08) over
+    // those at 81.87, 90.48 and 100 to line 0: half. 99: between the lines. 125: two lines up, nothing left.
     void gridByHand()
     {
         const auto market = marketOfCloses({100, 90, 85, 80, 70, 105, 99, 125});
@@ -101,10 +100,9 @@ private slots:
         QCOMPARE(exposures, (Exposures{0.5, 0.75, 0.75, 1.0, 1.0, 0.5, 0.5, 0.0}));
     }
 
-    // Half-life of one bar: each return counts twice the one before. Returns of log 1.01 in size: the mean of squares is log(1.01)^2
-    // whatever the weights, over a year of 105,120 bars of 5 minutes a volatility of log 1.01 x sqrt(105120) = 3.2262. A target of half of
-    // that: exposure 0.5. After it, returns of log 1.04: squares weigh 15.54 times as much at once, 1/2 + 1/2 x 15.54 = 8.27 times in the
-    // mean: 0.5 / sqrt(8.27) = 0.174.
+    // Half-life of one bar: each return counts twice the one before. Returns of log 1.01 in size: the mean of squares is log(1.01)^2 whatever
+    // the weights, over a year of 105,120 bars of 5 minutes a volatility of log 1.01 x sqrt(105120) = 3.2262. A target of half of that: exposure 0.5.
+    // After it, returns of log 1.04: squares weigh 15.54 times as much at once, 1/2 + 1/2 x 15.54 = 8.27 times in the mean: 0.5 / sqrt(8.27) = 0.174.
     void volatilityTargetByHand()
     {
         std::vector<double> closes{100.0};
@@ -112,10 +110,9 @@ private slots:
             closes.push_back(i % 2 == 0 ? 101.0 : 100.0);
         closes.push_back(104.0);
         const auto market = marketOfCloses(closes);
-        BaselineOptions options{
-            .targetVolatility = 0.5 * std::log(1.01) * std::sqrt(105120.0), .volatilityHalfLife = 1.0, .rebalanceBand = 0.05};
+        BaselineOptions options{.targetVolatility = 0.5 * std::log(1.01) * std::sqrt(105120.0), .volatilityHalfLife = 1.0, .rebalanceBand = 0.05};
         const Exposures exposures = targetExposures(Baseline::VolatilityTarget, *market, {0, closes.size()}, options);
-        QCOMPARE(exposures[0], 0.0);                   // no return is known
+        QCOMPARE(exposures[0], 0.0); // no return is known
         QVERIFY(std::abs(exposures[1] - 0.5) < 1e-12); // the first weighs half of all that was and will be: enough
         QVERIFY(std::abs(exposures[30] - 0.5) < 1e-12);
         const double ratio = std::log(1.04) / std::log(1.01);
@@ -128,8 +125,8 @@ private slots:
         QCOMPARE(targetExposures(Baseline::VolatilityTarget, *market, {0, closes.size()}, options)[31], exposures[30]);
     }
 
-    // A return over a gap of k bars counts as k bars with a k-th of its square each: the same volatility as of a market that made it in k
-    // equal steps of 1 / sqrt(k) of its size.
+    // A return over a gap of k bars counts as k bars with a k-th of its square each: the same volatility as of a market that made it in k equal steps
+    // of 1 / sqrt(k) of its size.
     void volatilityAcrossGaps()
     {
         std::vector<std::optional<TestBar>> rows(1, TestBar{100, 100});
@@ -183,8 +180,7 @@ private slots:
             const auto market = marketOf(rows);
             const std::size_t cut = 20 + rng.below(30);
             for (std::size_t row = cut + 1; row < rows.size(); ++row)
-                rows[row] = rng.below(4) == 0 && row + 1 < rows.size() ? std::optional<TestBar>()
-                                                                       : TestBar{uniformIn(rng, 1, 900), uniformIn(rng, 1, 900)};
+                rows[row] = rng.below(4) == 0 && row + 1 < rows.size() ? std::optional<TestBar>() : TestBar{uniformIn(rng, 1, 900), uniformIn(rng, 1, 900)};
             const auto other = marketOf(rows);
             BaselineOptions options = shortWindows();
             options.allowShort = i % 2 == 1;
@@ -192,10 +188,8 @@ private slots:
             for (const Baseline baseline : kBaselines) {
                 const Exposures a = targetExposures(baseline, *market, {first, 60}, options);
                 const Exposures b = targetExposures(baseline, *other, {first, 60}, options);
-                QVERIFY2(std::equal(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(cut + 1 - first), b.begin()),
-                         baselineName(baseline).data());
-                QVERIFY2(std::ranges::all_of(a, [&](double e) { return e >= (options.allowShort ? -1.0 : 0.0) && e <= 1.0; }),
-                         baselineName(baseline).data());
+                QVERIFY2(std::equal(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(cut + 1 - first), b.begin()), baselineName(baseline).data());
+                QVERIFY2(std::ranges::all_of(a, [&](double e) { return e >= (options.allowShort ? -1.0 : 0.0) && e <= 1.0; }), baselineName(baseline).data());
             }
         }
     }
@@ -215,8 +209,7 @@ private slots:
         QVERIFY(!std::equal(a.begin(), a.begin() + 31, b.begin()) && std::equal(a.begin(), a.begin() + 30, b.begin()));
     }
 
-    // Lists of -1, 0, 1 go through TradingEnv, others through a loop of their own. Half of the exposure said in the one way and in the
-    // other: the same books.
+    // Lists of -1, 0, 1 go through TradingEnv, others through a loop of their own. Half of the exposure said in the one way and in the other: the same books.
     void bothWaysOfRunningAgree()
     {
         int trades = 0, ruins = 0;
@@ -228,9 +221,7 @@ private slots:
             account.costs.maxParticipation = 0.001 + rng.uniform() * 0.999;
             Exposures whole(market->rows(), 0.0);
             for (std::size_t row = 1; row < whole.size(); ++row)
-                whole[row] = rng.below(3) != 0
-                                 ? whole[row - 1]
-                                 : static_cast<double>(rng.below(account.allowShort ? 3 : 2)) - (account.allowShort ? 1.0 : 0.0);
+                whole[row] = rng.below(3) != 0 ? whole[row - 1] : static_cast<double>(rng.below(account.allowShort ? 3 : 2)) - (account.allowShort ? 1.0 : 0.0);
             Exposures half = whole;
             for (double& exposure : half)
                 exposure *= 0.5;
@@ -254,9 +245,8 @@ private slots:
         QVERIFY2(trades > 3000 && ruins > 5, QByteArray::number(ruins));
     }
 
-    // 0.4 of 1000 at the close of 100: 4 coins. They fill at 110: 440, with a fee of 1 % 444.40, cash 555.60. At the close of 120: 555.60 +
-    // 480 = 1035.60. Then 0.2 of 1035.60 at 120 is 1.726 coins: 2.274 are sold at 100, 227.4 less 2.274, cash 780.726; at the close of 90:
-    // 780.726 + 155.34 = 936.066.
+    // 0.4 of 1000 at the close of 100: 4 coins. They fill at 110: 440, with a fee of 1 % 444.40, cash 555.60. At the close of 120: 555.60 + 480 = 1035.60. Then 0.2
+    // of 1035.60 at 120 is 1.726 coins: 2.274 are sold at 100, 227.4 less 2.274, cash 780.726; at the close of 90: 780.726 + 155.34 = 936.066.
     void exposuresInBetweenByHand()
     {
         const auto market = marketOf({TestBar{100, 100}, TestBar{110, 120}, TestBar{100, 90}, TestBar{90, 90}});
