@@ -43,8 +43,8 @@ protocol::EvaluationRow meanRow(const std::string& name, std::span<const protoco
     using Row = protocol::EvaluationRow;
     Row mean;
     mean.name = name;
-    for (const auto field : {&Row::totalReturn, &Row::sharpe, &Row::sortino, &Row::maxDrawdown, &Row::calmar, &Row::profitFactor,
-                             &Row::winRate, &Row::turnover, &Row::exposure, &Row::costShare})
+    for (const auto field : {&Row::totalReturn, &Row::sharpe, &Row::sortino, &Row::maxDrawdown, &Row::calmar,
+                             &Row::profitFactor, &Row::winRate, &Row::turnover, &Row::exposure, &Row::costShare})
         mean.*field = meanOf(rows, field);
     const auto count = static_cast<double>(rows.size());
     double trades = 0.0;

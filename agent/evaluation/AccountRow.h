@@ -11,11 +11,11 @@ namespace btcai {
 
 /// What is kept of one account that traded a part of the data.
 struct TradedAccount {
-    std::vector<double> equity;  ///< relative to 1, one value a row, all positive
+    std::vector<double> equity; ///< relative to 1, one value a row, all positive
     std::vector<double> profits; ///< of its closed trades, quote currency
-    double exposureSum = 0.0;    ///< of |position value / equity| over the rows
-    double traded = 0.0;         ///< quote currency
-    double costs = 0.0;          ///< quote currency
+    double exposureSum = 0.0;   ///< of |position value / equity| over the rows
+    double traded = 0.0;        ///< quote currency
+    double costs = 0.0;         ///< quote currency
     bool ruined = false;
 };
 

@@ -13,25 +13,19 @@ constexpr std::uint64_t kRandomDraws = 16;
 protocol::EvaluationRow rowOf(Baseline baseline, const std::shared_ptr<const Market>& market, const RowRange& rows, const RunConfig& config,
                               const BaselineOptions& options)
 {
-    const ExposureAccount account{.initialCash = config.account.initialCash,
-                                  .exposure = config.account.exposure,
-                                  .allowShort = config.account.allowShort,
+    const ExposureAccount account{.initialCash = config.account.initialCash, .exposure = config.account.exposure, .allowShort = config.account.allowShort,
                                   .costs = config.costs};
     ExposureRun run = runExposures(market, rows, targetExposures(baseline, *market, rows, options), account);
     const double exposureSum = run.meanExposure * static_cast<double>(run.equity.size());
-    const TradedAccount traded{.equity = std::move(run.equity),
-                               .profits = std::move(run.profits),
-                               .exposureSum = exposureSum,
-                               .traded = run.traded,
-                               .costs = run.costs,
-                               .ruined = run.ruined};
+    const TradedAccount traded{.equity = std::move(run.equity), .profits = std::move(run.profits), .exposureSum = exposureSum, .traded = run.traded,
+                               .costs = run.costs, .ruined = run.ruined};
     return accountRow(std::string(baselineName(baseline)), traded, account.initialCash, market->intervalSeconds);
 }
 
 } // namespace
 
-std::vector<protocol::EvaluationRow> baselineRows(const std::shared_ptr<const Market>& market, const RowRange& rows,
-                                                  const RunConfig& config, std::span<const Baseline> baselines, double turnover)
+std::vector<protocol::EvaluationRow> baselineRows(const std::shared_ptr<const Market>& market, const RowRange& rows, const RunConfig& config,
+                                                  std::span<const Baseline> baselines, double turnover)
 {
     std::vector<protocol::EvaluationRow> result;
     for (const Baseline baseline : baselines) {
