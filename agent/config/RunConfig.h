@@ -51,6 +51,13 @@ struct RunConfig {
         bool operator==(const Augment&) const = default;
     } augment;
 
+    struct Events {
+        std::string kinds = "none";
+        double ratePerYear = 12.0;
+        std::int64_t seed = 1;
+        bool operator==(const Events&) const = default;
+    } events;
+
     struct Split {
         std::string scheme = "time";
         std::int64_t folds = 5;

@@ -76,13 +76,13 @@ MarketDataset makeMarketDataset(const RunConfig& config, const MarketData& data,
     dataset.split = splitForRun(config, rows);
 
     std::optional<AugmentedSeries> augmented;
-    if (config.augment.kind != "none") {
-        augmented = appendTrainingCopies(config, data.series, dataset.split.training, warmUp + contextRows);
+    if (wantsTrainingCopies(config)) {
+        augmented = appendTrainingCopies(config, data.series, data.funding, dataset.split.training, warmUp + contextRows);
         dataset.copies = augmented->copies;
     }
     const BarSeries& series = augmented ? augmented->series : data.series;
     dataset.market = std::make_shared<const Market>(series);
-    dataset.features = featuresOf(config, series, data.funding, names);
+    dataset.features = featuresOf(config, series, augmented ? augmented->funding : data.funding, names);
     dataset.normalizer = normalizer ? *normalizer
                                     : Normalizer::fit(dataset.features, dataset.split.training,
                                                       {.kind = normalizerKindFrom(config.features.normalizer)});
