@@ -41,7 +41,27 @@ void OrderDesk::open(std::size_t lane)
     std::fill_n(m_underway.begin() + static_cast<std::ptrdiff_t>(lane * m_latency), m_latency, Order{});
 }
 
-void OrderDesk::decide(const Venue& venue, const Accounts& accounts, std::size_t lane, TradeAction action, std::size_t row)
+void OrderDesk::cancel(std::size_t lane)
+{
+    m_order[lane] = {};
+    std::fill_n(m_underway.begin() + static_cast<std::ptrdiff_t>(lane * m_latency), m_latency, Order{});
+}
+
+/// Coins that orders sent before may still open on a side: the one at the exchange and those underway. Without latency the next order
+/// replaces it.
+double OrderDesk::opening(std::size_t lane, double side) const
+{
+    if (m_latency == 0)
+        return 0.0;
+    const auto of = [side](const Order& order) { return order.kind == Kind::Open && order.quantity * side > 0.0 ? order.quantity : 0.0; };
+    double coins = of(m_order[lane]);
+    for (std::size_t i = 0; i < m_latency; ++i)
+        coins += of(m_underway[lane * m_latency + i]);
+    return coins;
+}
+
+void OrderDesk::decide(const Venue& venue, const Accounts& accounts, std::size_t lane, TradeAction action, double size, std::size_t row,
+                       AccountGuard* guard)
 {
     if (action == TradeAction::Hold && m_latency == 0)
         return;
@@ -50,19 +70,27 @@ void OrderDesk::decide(const Venue& venue, const Accounts& accounts, std::size_t
     if (action != TradeAction::Hold) {
         const double side = action == TradeAction::Buy ? 1.0 : -1.0;
         const double close = venue.market().mark[row - 1];
+        Order wanted;
+        double coins = 0.0;
         if (accounts.quantity[lane] * side < 0.0) {
-            order = {.quantity = side, .kind = Kind::Close};
-        } else if (side > 0.0 || options.allowShort) {
+            wanted = {.quantity = side, .kind = Kind::Close};
+            coins = -accounts.lot(lane, 0).quantity;
+        } else if ((side > 0.0 || options.allowShort) && size > 0.0) {
             const ExecutionOptions& execution = options.execution;
             // A limit stands on the better side of the close, a stop on the worse.
             const double offset = execution.entry == OrderType::Limit ? -side : execution.entry == OrderType::Stop ? side : 0.0;
-            order = {.quantity = side * options.exposure * options.margin.leverage * accounts.equity[lane]
-                                 / (static_cast<double>(options.maxPositions) * close),
-                     .price = close * (1.0 + offset * execution.entryOffset),
-                     .kind = Kind::Open,
-                     .type = execution.entry,
-                     .barsLeft = static_cast<std::uint32_t>(execution.lifetimeBars)};
+            coins = side * options.exposure * options.margin.leverage * size * accounts.equity[lane]
+                    / (static_cast<double>(options.maxPositions) * close);
+            wanted = {.quantity = coins,
+                      .price = close * (1.0 + offset * execution.entryOffset),
+                      .kind = Kind::Open,
+                      .type = execution.entry,
+                      .barsLeft = static_cast<std::uint32_t>(execution.lifetimeBars)};
         }
+        if (!guard)
+            order = wanted;
+        else if (wanted.kind != Kind::None)
+            guard->submit(venue, accounts, lane, coins, wanted.kind == Kind::Open ? opening(lane, side) : 0.0, row - 1, [&] { order = wanted; });
     }
     if (m_latency > 0)
         std::swap(order, m_underway[lane * m_latency + row % m_latency]);

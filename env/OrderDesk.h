@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "env/AccountGuard.h"
 #include "env/Venue.h"
 
 namespace btcai {
@@ -19,8 +20,10 @@ public:
 
     void open(std::size_t lane);
 
-    /// Decides at the close of row - 1.
-    void decide(const Venue& venue, const Accounts& accounts, std::size_t lane, TradeAction action, std::size_t row);
+    /// Decides at the close of row - 1. What opens a position does so with `size` times the size of the options; 0 is no entry. `guard` may be null.
+    void decide(const Venue& venue, const Accounts& accounts, std::size_t lane, TradeAction action, double size, std::size_t row, AccountGuard* guard);
+    /// Cancels the order at the exchange and those underway. Stops and take-profits of open positions stay.
+    void cancel(std::size_t lane);
     /// Trades in the bar of a row, in this order: what stops left over, the order, stops, liquidation, take-profits.
     void trade(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books);
 
@@ -60,6 +63,7 @@ private:
         double price = 0.0;
     };
 
+    double opening(std::size_t lane, double side) const;
     void arrive(const Venue& venue, const Accounts& accounts, std::size_t lane, Order order, std::size_t row);
     void tradeBar(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books);
     void workOrder(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, BarBooks& books);

@@ -37,6 +37,12 @@ void TargetDesk::open(std::size_t lane)
     std::fill_n(m_underway.begin() + static_cast<std::ptrdiff_t>(lane * m_latency), m_latency, kNothing);
 }
 
+void TargetDesk::cancel(const Accounts& accounts, std::size_t lane)
+{
+    m_goal[lane] = accounts.quantity[lane];
+    std::fill_n(m_underway.begin() + static_cast<std::ptrdiff_t>(lane * m_latency), m_latency, kNothing);
+}
+
 void TargetDesk::send(std::size_t lane, double goal, std::size_t row, bool changed)
 {
     if (m_latency > 0)
@@ -47,40 +53,70 @@ void TargetDesk::send(std::size_t lane, double goal, std::size_t row, bool chang
         m_goal[lane] = goal;
 }
 
-bool TargetDesk::aim(const Venue& venue, const Accounts& accounts, std::size_t lane, TargetPosition target, std::size_t row)
+/// Which the account will aim at when all that is underway has arrived.
+double TargetDesk::latestGoal(std::size_t lane, std::size_t row) const
 {
-    const bool changed = target != m_target[lane];
-    double goal = kNothing;
-    if (changed) {
+    for (std::size_t age = 1; age <= m_latency; ++age)
+        if (const double goal = m_underway[lane * m_latency + (row + m_latency - age) % m_latency]; !std::isnan(goal))
+            return goal;
+    return m_goal[lane];
+}
+
+bool TargetDesk::decide(const Venue& venue, const Accounts& accounts, std::size_t lane, TargetPosition target, double exposure, double goal,
+                        std::size_t row, AccountGuard* guard)
+{
+    bool changed = false;
+    const auto take = [&] {
         m_target[lane] = target;
-        // Sized with what is known at the decision: equity and last close.
-        const TradingEnvOptions& options = venue.options();
-        m_exposure[lane] = direction(target) * options.exposure * options.margin.leverage;
-        goal = m_exposure[lane] * accounts.equity[lane] / venue.market().mark[row - 1];
+        m_exposure[lane] = exposure;
+        changed = true;
+        send(lane, goal, row, true);
+    };
+    const double held = accounts.quantity[lane];
+    if (!guard) {
+        take();
+    } else if (const double latest = latestGoal(lane, row); m_latency == 0 || latest == held) {
+        guard->submit(venue, accounts, lane, goal - held, 0.0, row - 1, take);
+    } else {
+        // It must be allowed from what the account holds, and from what it will hold by then.
+        guard->submit(venue, accounts, lane, goal - latest, latest - held, row - 1,
+                      [&] { guard->submit(venue, accounts, lane, goal - held, 0.0, row - 1, take); });
     }
-    send(lane, goal, row, changed);
+    if (!changed)
+        send(lane, kNothing, row, false);
     return changed;
 }
 
-bool TargetDesk::aimAt(const Venue& venue, const Accounts& accounts, std::size_t lane, double exposure, std::size_t row)
+bool TargetDesk::aim(const Venue& venue, const Accounts& accounts, std::size_t lane, TargetPosition target, double size, std::size_t row,
+                     AccountGuard* guard)
 {
-    const bool changed = exposure != m_exposure[lane];
-    double goal = kNothing;
-    if (changed) {
-        m_exposure[lane] = exposure;
-        m_target[lane] = exposure > 0.0 ? TargetPosition::Long : exposure < 0.0 ? TargetPosition::Short : TargetPosition::Flat;
-        goal = exposure * accounts.equity[lane] / venue.market().mark[row - 1];
-        const FillTerms terms = venue.terms(lane, row - 1);
-        if (terms.feeCurrency == FeeCurrency::Received && exposure != 0.0) {
-            // Solves (held + n) p = exposure * (equity - fee of n) for the coins n that are received.
-            const double wanted = goal - accounts.quantity[lane];
-            const double fee = terms.takerFeeBps * 1e-4;
-            const double share = wanted > 0.0 ? (1.0 - fee) / (1.0 - fee + fee * exposure) : 1.0 / (1.0 - fee * exposure);
-            goal = accounts.quantity[lane] + wanted * share;
-        }
+    if (target == m_target[lane] || (target != TargetPosition::Flat && size == 0.0)) {
+        send(lane, kNothing, row, false);
+        return false;
     }
-    send(lane, goal, row, changed);
-    return changed;
+    // Sized with what is known at the decision: equity and last close.
+    const TradingEnvOptions& options = venue.options();
+    const double exposure = direction(target) * options.exposure * options.margin.leverage * size;
+    return decide(venue, accounts, lane, target, exposure, exposure * accounts.equity[lane] / venue.market().mark[row - 1], row, guard);
+}
+
+bool TargetDesk::aimAt(const Venue& venue, const Accounts& accounts, std::size_t lane, double exposure, std::size_t row, AccountGuard* guard)
+{
+    if (exposure == m_exposure[lane]) {
+        send(lane, kNothing, row, false);
+        return false;
+    }
+    double goal = exposure * accounts.equity[lane] / venue.market().mark[row - 1];
+    const FillTerms terms = venue.terms(lane, row - 1);
+    if (terms.feeCurrency == FeeCurrency::Received && exposure != 0.0) {
+        // Solves (held + n) p = exposure * (equity - fee of n) for the coins n that are received.
+        const double wanted = goal - accounts.quantity[lane];
+        const double fee = terms.takerFeeBps * 1e-4;
+        const double share = wanted > 0.0 ? (1.0 - fee) / (1.0 - fee + fee * exposure) : 1.0 / (1.0 - fee * exposure);
+        goal = accounts.quantity[lane] + wanted * share;
+    }
+    const TargetPosition target = exposure > 0.0 ? TargetPosition::Long : exposure < 0.0 ? TargetPosition::Short : TargetPosition::Flat;
+    return decide(venue, accounts, lane, target, exposure, goal, row, guard);
 }
 
 void TargetDesk::trade(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books)

@@ -66,6 +66,8 @@ TradingEnv::TradingEnv(std::shared_ptr<const Market> market, const TradingEnvOpt
     m_episodeReturn.resize(count);
     m_observation.resize(count * m_observationSize);
     m_endedReturns.reserve(count);
+    if (asked.killSwitch || asked.risk != RiskLimits{})
+        m_guard.emplace(m_venue, count, asked.killSwitch);
     if (asked.threads > 1 && asked.stretches > 1)
         m_threads = std::make_shared<StepThreads>(std::min(asked.threads, asked.stretches));
     reset(0);
@@ -154,6 +156,8 @@ void TradingEnv::openAccount(std::size_t lane, std::size_t row)
     m_targets.open(lane);
     if (options().actionMode == ActionMode::Orders)
         m_orders.open(lane);
+    if (m_guard)
+        m_guard->open(lane);
     m_changeRow[lane] = row;
     m_logGrowth[lane] = m_periodStart[lane] = 0.0;
     m_potential[lane] = 0.0;
@@ -162,13 +166,26 @@ void TradingEnv::openAccount(std::size_t lane, std::size_t row)
 
 void TradingEnv::step(std::span<const std::uint8_t> actions, StepResult& result)
 {
+    stepActions(actions, [](std::size_t) { return 1.0; }, result);
+}
+
+void TradingEnv::step(std::span<const std::uint8_t> actions, std::span<const double> sizes, StepResult& result)
+{
+    assert(sizes.size() == lanes());
+    assert(std::ranges::all_of(sizes, [](double size) { return size >= 0.0 && size <= 1.0; }));
+    stepActions(actions, [sizes](std::size_t lane) { return sizes[lane]; }, result);
+}
+
+template <typename SizeOf> void TradingEnv::stepActions(std::span<const std::uint8_t> actions, const SizeOf& sizeOf, StepResult& result)
+{
     assert(actions.size() == lanes());
     assert(std::ranges::all_of(actions, [this](std::uint8_t action) { return action < actionCount(); }));
+    AccountGuard* const guard = m_guard ? &*m_guard : nullptr;
     if (options().actionMode == ActionMode::Orders)
         stepAll(
-            [this, actions](std::size_t lane, std::size_t row, BarBooks& books) {
+            [this, actions, &sizeOf, guard](std::size_t lane, std::size_t row, BarBooks& books) {
                 const std::size_t before = m_accounts.lots(lane);
-                m_orders.decide(m_venue, m_accounts, lane, static_cast<TradeAction>(actions[lane]), row);
+                m_orders.decide(m_venue, m_accounts, lane, static_cast<TradeAction>(actions[lane]), sizeOf(lane), row, guard);
                 m_venue.chargeFunding(m_accounts, lane, row);
                 m_orders.trade(m_venue, m_accounts, lane, row, books);
                 if (m_accounts.lots(lane) != before)
@@ -177,8 +194,8 @@ void TradingEnv::step(std::span<const std::uint8_t> actions, StepResult& result)
             result);
     else
         stepAll(
-            [this, actions](std::size_t lane, std::size_t row, BarBooks& books) {
-                if (m_targets.aim(m_venue, m_accounts, lane, static_cast<TargetPosition>(actions[lane]), row))
+            [this, actions, &sizeOf, guard](std::size_t lane, std::size_t row, BarBooks& books) {
+                if (m_targets.aim(m_venue, m_accounts, lane, static_cast<TargetPosition>(actions[lane]), sizeOf(lane), row, guard))
                     m_changeRow[lane] = row - 1;
                 m_venue.chargeFunding(m_accounts, lane, row);
                 m_targets.trade(m_venue, m_accounts, lane, row, books);
@@ -196,7 +213,7 @@ void TradingEnv::stepExposures(std::span<const double> exposures, StepResult& re
             throw Error(ErrorKind::BadInput, "an exposure of {} is not allowed: it must lie between {} and {}", exposure, least, most);
     stepAll(
         [this, exposures](std::size_t lane, std::size_t row, BarBooks& books) {
-            if (m_targets.aimAt(m_venue, m_accounts, lane, exposures[lane], row))
+            if (m_targets.aimAt(m_venue, m_accounts, lane, exposures[lane], row, m_guard ? &*m_guard : nullptr))
                 m_changeRow[lane] = row - 1;
             m_venue.chargeFunding(m_accounts, lane, row);
             m_targets.trade(m_venue, m_accounts, lane, row, books);
@@ -229,7 +246,7 @@ template <typename Decide> void TradingEnv::stepStretch(std::size_t stretch, con
 {
     const std::size_t row = ++m_row[stretch];
     StepFrame frame{.stretch = stretch, .row = row, .cut = row == m_endRow[stretch]};
-    if (!m_venue.fees.empty())
+    if (!m_venue.fees.empty() || m_guard)
         frame.dayEnds = m_periods.endsDay(row);
     if (m_tracksPeriod) {
         frame.periodEnds = m_periods.endsPeriod(row);
@@ -237,8 +254,11 @@ template <typename Decide> void TradingEnv::stepStretch(std::size_t stretch, con
     }
     if (!m_flows.empty() && !frame.cut)
         frame.flow = m_flows.due(row, m_endRow[stretch] - options().episodeBars);
-    for (std::size_t lane = stretch * options().accounts; lane < (stretch + 1) * options().accounts; ++lane)
+    for (std::size_t lane = stretch * options().accounts; lane < (stretch + 1) * options().accounts; ++lane) {
+        if (m_guard && m_guard->isKilled())
+            cancelOrders(lane);
         stepLane(frame, lane, trade, result);
+    }
     if (frame.cut)
         startStretch(stretch);
 }
@@ -252,8 +272,14 @@ void TradingEnv::stepLane(const StepFrame& frame, std::size_t lane, const Decide
     const bool ruined = isRuined(lane);
     result.terminated[lane] = ruined;
     result.truncated[lane] = frame.cut && !ruined;
-    if (frame.dayEnds)
+    if (frame.dayEnds && !m_venue.fees.empty())
         m_venue.fees.endDay(lane, m_accounts.traded[lane]);
+    if (m_guard) {
+        if (frame.dayEnds)
+            m_guard->endDay(lane, growth(lane));
+        if (books.losses > 0)
+            m_guard->bookLoss(lane, frame.row);
+    }
     if (frame.flow != 0.0 && !ruined)
         applyFlow(lane, frame.row, frame.flow);
     observe(lane, frame.row);
@@ -294,6 +320,13 @@ float TradingEnv::settle(const StepFrame& frame, std::size_t lane, const BarBook
         m_potential[lane] = next;
     }
     return static_cast<float>(reward.scale * value);
+}
+
+void TradingEnv::cancelOrders(std::size_t lane)
+{
+    m_targets.cancel(m_accounts, lane);
+    if (options().actionMode == ActionMode::Orders)
+        m_orders.cancel(lane);
 }
 
 void TradingEnv::applyFlow(std::size_t lane, std::size_t row, double amount)
@@ -417,6 +450,8 @@ std::vector<std::uint8_t> TradingEnv::snapshot() const
     m_venue.fees.save(out);
     m_targets.save(out);
     m_orders.save(out);
+    if (m_guard)
+        m_guard->save(out);
     out.write(m_changeRow);
     out.write(m_logGrowth);
     out.write(m_periodStart);
@@ -440,6 +475,8 @@ void TradingEnv::restore(std::span<const std::uint8_t> bytes)
     copy.m_venue.fees.load(in);
     copy.m_targets.load(in);
     copy.m_orders.load(in);
+    if (copy.m_guard)
+        copy.m_guard->load(in);
     in.read(copy.m_changeRow);
     in.read(copy.m_logGrowth);
     in.read(copy.m_periodStart);

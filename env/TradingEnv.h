@@ -1,8 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "env/AccountGuard.h"
 #include "env/Market.h"
 #include "env/OrderDesk.h"
 #include "env/Periods.h"
@@ -53,6 +55,9 @@ public:
     void reset(std::uint64_t seed) override;
     std::span<const float> observation() const override { return m_observation; }
     void step(std::span<const std::uint8_t> actions, StepResult& result) override;
+    /// As step, where an entry (a target of another direction, an order that opens) has `sizes[lane]`, within [0, 1], of the size of the options; 0
+    /// is no entry, and the account goes on as before.
+    void step(std::span<const std::uint8_t> actions, std::span<const double> sizes, StepResult& result);
     /// As step, in target mode, aiming at exposures (position value over equity, one per lane) instead of at flat, long and short. What was
     /// aimed at before is left alone. Each must be finite and within +-leverage, and not below 0 unless short selling is allowed.
     void stepExposures(std::span<const double> exposures, StepResult& result);
@@ -67,6 +72,9 @@ public:
     std::size_t row(std::size_t stretch) const { return m_row[stretch]; }
     /// Whether fills are better than anybody gets; must be said wherever results appear.
     bool hasOptimisticFills() const { return options().execution.timing != FillTiming::NextOpen; }
+
+    /// Orders that the risk guard refused since construction, over all lanes. Not part of a snapshot.
+    AccountGuard::Refusals refusals() const { return m_guard ? m_guard->refusals() : AccountGuard::Refusals{}; }
 
     // Account state, per lane.
     const Accounts& accounts() const { return m_accounts; }
@@ -110,6 +118,7 @@ private:
     std::size_t startRow(std::size_t choice) const;
     void startStretch(std::size_t stretch);
     void openAccount(std::size_t lane, std::size_t row);
+    template <typename SizeOf> void stepActions(std::span<const std::uint8_t> actions, const SizeOf& sizeOf, StepResult& result);
     template <typename Decide> void stepAll(const Decide& decide, StepResult& result);
     template <typename Decide> void stepStretch(std::size_t stretch, const Decide& decide, StepResult& result);
     template <typename Decide> void stepLane(const StepFrame& frame, std::size_t lane, const Decide& decide, StepResult& result);
@@ -119,6 +128,7 @@ private:
         const double equity = m_accounts.equity[lane];
         return equity < options().ruinShare * m_accounts.base[lane] || !(equity > 0.0);
     }
+    void cancelOrders(std::size_t lane);
     void applyFlow(std::size_t lane, std::size_t row, double amount);
     double progress(std::size_t lane, std::size_t row) const;
     double potential(std::size_t lane, std::size_t row) const;
@@ -138,6 +148,7 @@ private:
     bool m_tracksPeriod = false;     ///< the goal's progress matters and has a calendar
     bool m_keepsGrowth = false;      ///< m_logGrowth is kept
     bool m_shapesReward = false;
+    std::optional<AccountGuard> m_guard; ///< none without limits and kill switch
     std::shared_ptr<StepThreads> m_threads; ///< none for one thread
 
     std::uint64_t m_seed = 0;

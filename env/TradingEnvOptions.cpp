@@ -31,6 +31,11 @@ void checkOptions(const TradingEnvOptions& options)
     require(options.margin.perpetual || options.margin.leverage == 1.0, "margin.leverage: above 1 needs margin.product = perpetual");
     require(options.margin.leverage * options.margin.maintenance < 1.0,
             "margin.leverage and margin.maintenance: a position at full leverage would be liquidated at once");
+    require(options.risk.maxExposure > options.exposure * options.margin.leverage / (orders ? static_cast<double>(options.maxPositions) : 1.0),
+            "risk.max_exposure: no position could ever be opened, since one alone (account.exposure x margin.leverage, with orders over "
+            "account.max_positions) reaches it before its costs");
+    require(!options.risk.needsReturns() || options.riskBars >= options.risk.leastReturns,
+            "risk.var_bars: must be 100 or more for a value at risk");
     const bool usesProgress = options.goal.inState || options.reward.goalShaping != 0.0;
     require(!usesProgress || (options.goal.period != GoalPeriod::None && options.goal.least > 0.0),
             "goal.in_state and reward.goal_shaping: need a goal.period and a goal.least above 0");

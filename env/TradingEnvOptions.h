@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
+#include <memory>
 #include <vector>
 
 #include "data/dataset/Split.h"
@@ -11,6 +13,7 @@
 #include "env/execution/CostModel.h"
 #include "env/execution/ExecutionOptions.h"
 #include "env/reward/RewardOptions.h"
+#include "env/risk/RiskGuard.h"
 
 namespace btcai {
 
@@ -38,6 +41,11 @@ struct TradingEnvOptions {
     MarginOptions margin;
     FlowOptions flows;
     Goal goal;
+    RiskLimits risk;            ///< what the guard holds each account to; all off: there is none
+    std::size_t riskBars = 500; ///< latest returns that a value at risk is told from
+    /// The guard judges the accounts of a stretch below this index: what an agent is compared with needs no guard.
+    std::size_t guardedAccounts = std::numeric_limits<std::size_t>::max();
+    std::shared_ptr<KillSwitch> killSwitch; ///< shared with whoever may throw it; none needed
     std::size_t threads = 1; ///< that step the stretches; results do not depend on it
 };
 

@@ -14,49 +14,48 @@ namespace btcai {
 
 namespace {
 
-constexpr std::array<std::string_view, 15> kReasonNames{"allowed",        "kill-switch", "unjudgeable", "no-equity",      "positions",
+constexpr std::array<std::string_view, kGuardReasons> kReasonNames{"allowed",        "kill-switch", "unjudgeable", "no-equity",      "positions",
                                                         "position-share", "exposure",    "leverage",    "daily-loss",     "total-loss",
                                                         "drawdown",       "cool-down",   "correlation", "historical-var", "parametric-var"};
 
-const GuardVerdict kAllowed{GuardReason::Allowed, {}};
+constexpr GuardVerdict kAllowed{.reason = GuardReason::Allowed};
 
-GuardVerdict refuse(GuardReason reason, std::string text) { return {reason, std::move(text)}; }
-
-GuardVerdict refuseBeyond(GuardReason reason, std::string_view what, double value, double limit)
+constexpr GuardVerdict unjudgeable(const char* form, double value, double limit = 0.0, int instrument = 0)
 {
-    return refuse(reason, fmt::format("{} of {:.4g}; the limit is {:.4g}", what, value, limit));
+    return {GuardReason::Unjudgeable, form, value, limit, instrument};
 }
 
 bool isPositive(double value) { return std::isfinite(value) && value > 0.0; }
 bool isQuantity(double value) { return std::isfinite(value) && value != 0.0; }
 
 /// What of the numbers is missing or none, or nothing.
-std::optional<std::string> whatIsUnknown(const GuardState& state, const OrderRequest& order)
+std::optional<GuardVerdict> whatIsUnknown(const GuardState& state, const OrderRequest& order)
 {
     if (!isQuantity(order.quantity))
-        return fmt::format("the order's quantity is {}", order.quantity);
+        return unjudgeable("the order's quantity is {value}", order.quantity);
     if (!isPositive(order.price))
-        return fmt::format("the order's price is {}", order.price);
+        return unjudgeable("the order's price is {value}", order.price);
     if (!(std::isfinite(order.cost) && order.cost >= 0.0))
-        return fmt::format("the order's cost is {}", order.cost);
+        return unjudgeable("the order's cost is {value}", order.cost);
     if (!std::isfinite(state.equity))
-        return fmt::format("the equity is {}", state.equity);
+        return unjudgeable("the equity is {value}", state.equity);
     if (!isPositive(state.initialEquity))
-        return fmt::format("the initial equity is {}", state.initialEquity);
+        return unjudgeable("the initial equity is {value}", state.initialEquity);
     if (!isPositive(state.dayStartEquity))
-        return fmt::format("the equity at the day's start is {}", state.dayStartEquity);
+        return unjudgeable("the equity at the day's start is {value}", state.dayStartEquity);
     if (!isPositive(state.peakEquity))
-        return fmt::format("the highest equity is {}", state.peakEquity);
-    for (const OpenPosition& position : state.positions)
+        return unjudgeable("the highest equity is {value}", state.peakEquity);
+    for (const HeldPosition& position : state.positions)
         if (!isQuantity(position.quantity) || !isPositive(position.price))
-            return fmt::format("a position of {} at {} is open in instrument {}", position.quantity, position.price, position.instrument);
+            return unjudgeable("a position of {value} at {limit} is open in instrument {instrument}", position.quantity, position.price,
+                               position.instrument);
     return std::nullopt;
 }
 
 double netQuantity(const GuardState& state, int instrument)
 {
     double net = 0.0;
-    for (const OpenPosition& position : state.positions)
+    for (const HeldPosition& position : state.positions)
         net += position.instrument == instrument ? position.quantity : 0.0;
     return net;
 }
@@ -108,7 +107,12 @@ bool isOn(double limit) { return limit != RiskLimits::kOff; }
 
 std::string_view guardReasonName(GuardReason reason) { return kReasonNames.at(static_cast<std::size_t>(reason)); }
 
-RiskGuard::RiskGuard(const RiskLimits& limits, KillSwitch& killSwitch) : m_limits(limits), m_killSwitch(killSwitch)
+std::string GuardVerdict::text() const
+{
+    return fmt::format(fmt::runtime(form), fmt::arg("value", value), fmt::arg("limit", limit), fmt::arg("instrument", instrument));
+}
+
+RiskGuard::RiskGuard(const RiskLimits& limits, KillSwitch& killSwitch) : m_limits(limits), m_killSwitch(&killSwitch)
 {
     checkLimit("maxPositionShare", limits.maxPositionShare);
     checkLimit("maxExposure", limits.maxExposure);
@@ -127,17 +131,17 @@ RiskGuard::RiskGuard(const RiskLimits& limits, KillSwitch& killSwitch) : m_limit
                     limits.leastReturns);
 }
 
-GuardVerdict RiskGuard::killed() { return refuse(GuardReason::KillSwitch, "the kill switch has been thrown"); }
+GuardVerdict RiskGuard::killed() { return {GuardReason::KillSwitch, "the kill switch has been thrown"}; }
 
 GuardVerdict RiskGuard::judge(const GuardState& state, const OrderRequest& order) const
 {
-    return m_killSwitch.isThrown() ? killed() : judgeLimits(state, order);
+    return isKilled() ? killed() : judgeLimits(state, order);
 }
 
 GuardVerdict RiskGuard::judgeLimits(const GuardState& state, const OrderRequest& order) const
 {
-    if (auto unknown = whatIsUnknown(state, order))
-        return refuse(GuardReason::Unjudgeable, std::move(*unknown));
+    if (const auto unknown = whatIsUnknown(state, order))
+        return *unknown;
     if (isReduction(state, order))
         return kAllowed;
     if (GuardVerdict verdict = judgeLosses(state); !verdict.allowed())
@@ -153,14 +157,14 @@ GuardVerdict RiskGuard::judgeLosses(const GuardState& state) const
 {
     const auto lossOf = [&state](double from) { return 1.0 - state.equity / from; };
     if (const double loss = lossOf(state.dayStartEquity); loss >= m_limits.maxDailyLoss)
-        return refuseBeyond(GuardReason::DailyLoss, "a loss of the day", loss, m_limits.maxDailyLoss);
+        return {GuardReason::DailyLoss, "a loss of the day of {value:.4g}; the limit is {limit:.4g}", loss, m_limits.maxDailyLoss};
     if (const double loss = lossOf(state.initialEquity); loss >= m_limits.maxTotalLoss)
-        return refuseBeyond(GuardReason::TotalLoss, "a total loss", loss, m_limits.maxTotalLoss);
+        return {GuardReason::TotalLoss, "a total loss of {value:.4g}; the limit is {limit:.4g}", loss, m_limits.maxTotalLoss};
     if (const double drawdown = lossOf(state.peakEquity); drawdown >= m_limits.maxDrawdown)
-        return refuseBeyond(GuardReason::Drawdown, "a drawdown", drawdown, m_limits.maxDrawdown);
+        return {GuardReason::Drawdown, "a drawdown of {value:.4g}; the limit is {limit:.4g}", drawdown, m_limits.maxDrawdown};
     if (state.barsSinceLoss < m_limits.coolDownBars)
-        return refuse(GuardReason::CoolDown,
-                      fmt::format("{} bars have passed since a loss, of the {} to wait", state.barsSinceLoss, m_limits.coolDownBars));
+        return {GuardReason::CoolDown, "{value:.0f} bars have passed since a loss, of the {limit:.0f} to wait",
+                static_cast<double>(state.barsSinceLoss), static_cast<double>(m_limits.coolDownBars)};
     return kAllowed;
 }
 
@@ -168,7 +172,7 @@ GuardVerdict RiskGuard::judgeSizes(const GuardState& state, const OrderRequest& 
 {
     const double equity = state.equity - order.cost;
     if (!(equity > 0.0))
-        return refuse(GuardReason::NoEquity, fmt::format("an equity of {:.6g} is left after the order's cost", equity));
+        return {GuardReason::NoEquity, "an equity of {value:.6g} is left after the order's cost", equity};
     const double net = netQuantity(state, order.instrument);
     const double after = net + order.quantity;
     // An order that turns the net position over closes all of the instrument first.
@@ -176,7 +180,7 @@ GuardVerdict RiskGuard::judgeSizes(const GuardState& state, const OrderRequest& 
     std::size_t positions = 1;
     double signedValue = after * order.price;
     double absoluteValue = std::abs(after) * order.price;
-    for (const OpenPosition& position : state.positions) {
+    for (const HeldPosition& position : state.positions) {
         if (position.instrument == order.instrument) {
             positions += turnsOver ? 0 : 1;
             continue;
@@ -186,13 +190,14 @@ GuardVerdict RiskGuard::judgeSizes(const GuardState& state, const OrderRequest& 
         absoluteValue += std::abs(position.quantity) * position.price;
     }
     if (positions > m_limits.maxPositions)
-        return refuse(GuardReason::Positions, fmt::format("{} positions would be open, of {} at most", positions, m_limits.maxPositions));
+        return {GuardReason::Positions, "{value:.0f} positions would be open, of {limit:.0f} at most", static_cast<double>(positions),
+                static_cast<double>(m_limits.maxPositions)};
     if (const double share = std::abs(after) * order.price / equity; !(share <= m_limits.maxPositionShare))
-        return refuseBeyond(GuardReason::PositionShare, "a position in one instrument", share, m_limits.maxPositionShare);
+        return {GuardReason::PositionShare, "a position in one instrument of {value:.4g}; the limit is {limit:.4g}", share, m_limits.maxPositionShare};
     if (const double exposure = std::abs(signedValue) / equity; !(exposure <= m_limits.maxExposure))
-        return refuseBeyond(GuardReason::Exposure, "an exposure", exposure, m_limits.maxExposure);
+        return {GuardReason::Exposure, "an exposure of {value:.4g}; the limit is {limit:.4g}", exposure, m_limits.maxExposure};
     if (const double leverage = absoluteValue / equity; !(leverage <= m_limits.maxLeverage))
-        return refuseBeyond(GuardReason::Leverage, "a leverage", leverage, m_limits.maxLeverage);
+        return {GuardReason::Leverage, "a leverage of {value:.4g}; the limit is {limit:.4g}", leverage, m_limits.maxLeverage};
     return kAllowed;
 }
 
@@ -201,33 +206,32 @@ GuardVerdict RiskGuard::judgeCorrelation(const GuardState& state, const OrderReq
     if (!isOn(m_limits.maxCorrelation))
         return kAllowed;
     const double side = order.quantity > 0.0 ? 1.0 : -1.0;
-    for (const OpenPosition& position : state.positions) {
+    for (const HeldPosition& position : state.positions) {
         double together = 1.0;
         if (position.instrument != order.instrument) {
             const std::size_t count = std::max(m_limits.leastReturns, std::min(order.returns.size(), position.returns.size()));
             const auto ours = latest(order.returns, count), theirs = latest(position.returns, count);
             const auto measured = ours && theirs ? correlation(*ours, *theirs) : std::nullopt;
             if (!measured)
-                return refuse(
-                    GuardReason::Unjudgeable,
-                    fmt::format("the correlation with the position in instrument {} can't be told from its returns", position.instrument));
+                return unjudgeable("the correlation with the position in instrument {instrument} can't be told from its returns", 0.0, 0.0,
+                                   position.instrument);
             together = *measured;
         }
         together *= side * (position.quantity > 0.0 ? 1.0 : -1.0);
         if (together > m_limits.maxCorrelation)
-            return refuseBeyond(GuardReason::Correlation,
-                                fmt::format("a correlation with the position in instrument {}", position.instrument), together,
-                                m_limits.maxCorrelation);
+            return {GuardReason::Correlation,
+                    "a correlation with the position in instrument {instrument} of {value:.4g}; the limit is {limit:.4g}", together,
+                    m_limits.maxCorrelation, position.instrument};
     }
     return kAllowed;
 }
 
 GuardVerdict RiskGuard::judgeValueAtRisk(const GuardState& state, const OrderRequest& order) const
 {
-    if (!isOn(m_limits.maxHistoricalVar) && !isOn(m_limits.maxParametricVar))
+    if (!m_limits.needsReturns())
         return kAllowed;
     std::size_t count = order.returns.size();
-    for (const OpenPosition& position : state.positions)
+    for (const HeldPosition& position : state.positions)
         count = std::min(count, position.returns.size());
     count = std::max(count, m_limits.leastReturns);
     std::vector<double> profits(count, 0.0); // of the account after the order, bar by bar
@@ -238,17 +242,17 @@ GuardVerdict RiskGuard::judgeValueAtRisk(const GuardState& state, const OrderReq
         return part.has_value();
     };
     bool isKnown = add(order.quantity * order.price, order.returns);
-    for (const OpenPosition& position : state.positions)
+    for (const HeldPosition& position : state.positions)
         isKnown = isKnown && add(position.quantity * position.price, position.returns);
     const auto historical = historicalValueAtRisk(profits, m_limits.varConfidence);
     const auto parametric = parametricValueAtRisk(profits, m_limits.varConfidence);
     if (!isKnown || !historical || !parametric)
-        return refuse(GuardReason::Unjudgeable, fmt::format("a value at risk needs {} finite returns of each instrument", count));
+        return unjudgeable("a value at risk needs {value:.0f} finite returns of each instrument", static_cast<double>(count));
     const double equity = state.equity - order.cost;
     if (const double share = *historical / equity; !(share <= m_limits.maxHistoricalVar))
-        return refuseBeyond(GuardReason::HistoricalVar, "a historical value at risk", share, m_limits.maxHistoricalVar);
+        return {GuardReason::HistoricalVar, "a historical value at risk of {value:.4g}; the limit is {limit:.4g}", share, m_limits.maxHistoricalVar};
     if (const double share = *parametric / equity; !(share <= m_limits.maxParametricVar))
-        return refuseBeyond(GuardReason::ParametricVar, "a parametric value at risk", share, m_limits.maxParametricVar);
+        return {GuardReason::ParametricVar, "a parametric value at risk of {value:.4g}; the limit is {limit:.4g}", share, m_limits.maxParametricVar};
     return kAllowed;
 }
 

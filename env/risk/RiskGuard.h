@@ -30,10 +30,11 @@ struct RiskLimits {
     std::size_t leastReturns = 100; ///< that a correlation or a value at risk needs
 
     bool operator==(const RiskLimits&) const = default;
+    bool needsReturns() const { return maxHistoricalVar != kOff || maxParametricVar != kOff; }
 };
 
 /// One open position (a lot; an instrument may have several).
-struct OpenPosition {
+struct HeldPosition {
     int instrument = 0;
     double quantity = 0.0; ///< base coin, signed; not 0
     double price = 0.0;    ///< the mark, quote currency
@@ -49,7 +50,7 @@ struct GuardState {
     double peakEquity = 0.0;
     /// Since a position was closed with a loss; the largest number where none was.
     std::size_t barsSinceLoss = std::numeric_limits<std::size_t>::max();
-    std::span<const OpenPosition> positions{};
+    std::span<const HeldPosition> positions{};
 };
 
 struct OrderRequest {
@@ -57,7 +58,7 @@ struct OrderRequest {
     double quantity = 0.0;             ///< base coin, signed: positive buys
     double price = 0.0;                ///< the mark, quote currency
     double cost = 0.0;                 ///< fee, spread and impact at most expected of the fill, quote currency; not negative
-    std::span<const double> returns{}; ///< as in OpenPosition
+    std::span<const double> returns{}; ///< as in HeldPosition
 };
 
 enum class GuardReason {
@@ -78,14 +79,21 @@ enum class GuardReason {
     ParametricVar,
 };
 
+inline constexpr std::size_t kGuardReasons = 15;
+
 /// "allowed", "kill-switch", "unjudgeable", ...: stable, for logs and JSON.
 std::string_view guardReasonName(GuardReason reason);
 
+/// Made without allocating; the words come when they are asked for.
 struct GuardVerdict {
     GuardReason reason = GuardReason::Unjudgeable;
-    std::string text; ///< which limit, its value and the order's; empty when allowed
+    const char* form = ""; ///< of the text, with the places of the numbers below
+    double value = 0.0, limit = 0.0;
+    int instrument = 0;
 
     bool allowed() const { return reason == GuardReason::Allowed; }
+    /// Which limit, its value and the order's; empty when allowed.
+    std::string text() const;
 };
 
 /// Stands between whoever decides and whatever fills, and fails closed: an order that it can't judge is refused. It never changes an order.
@@ -104,6 +112,7 @@ public:
     RiskGuard(const RiskLimits& limits, KillSwitch& killSwitch);
 
     const RiskLimits& limits() const { return m_limits; }
+    bool isKilled() const { return m_killSwitch->isThrown(); }
 
     /// Never throws for what stands in `state` or `order`: what can't be judged is refused.
     GuardVerdict judge(const GuardState& state, const OrderRequest& order) const;
@@ -113,7 +122,7 @@ public:
     template <typename Send>
     GuardVerdict submit(const GuardState& state, const OrderRequest& order, Send&& send) const
     {
-        const KillSwitch::Permit permit(m_killSwitch);
+        const KillSwitch::Permit permit(*m_killSwitch);
         if (!permit)
             return killed();
         GuardVerdict verdict = judgeLimits(state, order);
@@ -131,7 +140,7 @@ private:
     GuardVerdict judgeValueAtRisk(const GuardState& state, const OrderRequest& order) const;
 
     RiskLimits m_limits;
-    KillSwitch& m_killSwitch;
+    KillSwitch* m_killSwitch;
 };
 
 } // namespace btcai

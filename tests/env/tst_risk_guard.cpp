@@ -21,7 +21,7 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
-GuardState healthy(std::span<const OpenPosition> positions = {})
+GuardState healthy(std::span<const HeldPosition> positions = {})
 {
     return {.equity = 1000.0, .initialEquity = 1000.0, .dayStartEquity = 1000.0, .peakEquity = 1000.0, .positions = positions};
 }
@@ -45,7 +45,7 @@ bool near(double a, double b, double tolerance = 1e-12) { return std::abs(a - b)
 struct Case {
     RiskLimits limits;
     std::vector<std::vector<double>> returns;
-    std::vector<OpenPosition> positions;
+    std::vector<HeldPosition> positions;
     GuardState state;
     OrderRequest order;
 };
@@ -92,7 +92,7 @@ const char* violated(const Case& c)
         std::size_t lots = 0;
     };
     std::map<int, Holding> holdings;
-    for (const OpenPosition& p : c.positions) {
+    for (const HeldPosition& p : c.positions) {
         holdings[p.instrument].quantity += p.quantity;
         holdings[p.instrument].price = p.price; // of its lots; another may be marked elsewhere in these cases
         ++holdings[p.instrument].lots;
@@ -112,7 +112,7 @@ const char* violated(const Case& c)
         }
         lots += holding.lots;
     }
-    for (const OpenPosition& p : c.positions)
+    for (const HeldPosition& p : c.positions)
         if (p.instrument != c.order.instrument) {
             net += p.quantity * p.price;
             gross += std::abs(p.quantity) * p.price;
@@ -149,7 +149,7 @@ private slots:
         KillSwitch killSwitch;
         const RiskGuard guard(RiskLimits{}, killSwitch);
         const GuardVerdict verdict = guard.judge(healthy(), buy(1e6));
-        QVERIFY(verdict.allowed() && verdict.text.empty());
+        QVERIFY(verdict.allowed() && verdict.text().empty());
         QCOMPARE(guardReasonName(GuardReason::ParametricVar), std::string_view("parametric-var"));
         QCOMPARE(guardReasonName(GuardReason::CoolDown), std::string_view("cool-down"));
     }
@@ -157,10 +157,10 @@ private slots:
     // Equity 1000, price 100. 5 coins are half of the equity. 4 coins of another instrument at 50, sold short: 200.
     void sizesByHand()
     {
-        const std::array others{OpenPosition{.instrument = 1, .quantity = -4.0, .price = 50.0}};
-        const std::array mine{OpenPosition{.instrument = 0, .quantity = 2.0, .price = 100.0}};
+        const std::array others{HeldPosition{.instrument = 1, .quantity = -4.0, .price = 50.0}};
+        const std::array mine{HeldPosition{.instrument = 0, .quantity = 2.0, .price = 100.0}};
         const auto is = [](const GuardVerdict& verdict, GuardReason reason) {
-            return verdict.reason == reason && (reason == GuardReason::Allowed || !verdict.text.empty());
+            return verdict.reason == reason && (reason == GuardReason::Allowed || !verdict.text().empty());
         };
         QVERIFY(is(judged(&RiskLimits::maxPositionShare, 0.5, healthy(), buy(5.0)), GuardReason::Allowed));
         QVERIFY(is(judged(&RiskLimits::maxPositionShare, 0.5, healthy(), buy(5.01)), GuardReason::PositionShare));
@@ -211,7 +211,7 @@ private slots:
     void correlationByHand()
     {
         const std::array a{0.01, -0.01, 0.02, -0.02}, b{0.02, -0.01, 0.01, -0.02}, still{0.0, 0.0, 0.0, 0.0};
-        const std::array other{OpenPosition{.instrument = 1, .quantity = 1.0, .price = 50.0, .returns = b}};
+        const std::array other{HeldPosition{.instrument = 1, .quantity = 1.0, .price = 50.0, .returns = b}};
         OrderRequest order = buy(1.0);
         order.returns = a;
         QVERIFY(judged(&RiskLimits::maxCorrelation, 0.91, healthy(other), order).allowed());
@@ -219,7 +219,7 @@ private slots:
         order.quantity = -1.0;
         QVERIFY(judged(&RiskLimits::maxCorrelation, -0.89, healthy(other), order).allowed());
         // A second lot of the same instrument in the same direction correlates by 1.
-        const std::array same{OpenPosition{.instrument = 0, .quantity = 1.0, .price = 100.0}};
+        const std::array same{HeldPosition{.instrument = 0, .quantity = 1.0, .price = 100.0}};
         QVERIFY(judged(&RiskLimits::maxCorrelation, 0.99, healthy(same), buy(1.0)).reason == GuardReason::Correlation);
         QVERIFY(judged(&RiskLimits::maxCorrelation, 1.0, healthy(same), buy(1.0)).allowed());
         // What can't be measured is refused.
@@ -263,7 +263,7 @@ private slots:
     void valueAtRiskByHand()
     {
         const std::array returns{-0.01, 0.02, -0.03, 0.01}, half{-0.005, 0.01, -0.015, 0.005};
-        const std::array other{OpenPosition{.instrument = 1, .quantity = -5.0, .price = 100.0, .returns = half}};
+        const std::array other{HeldPosition{.instrument = 1, .quantity = -5.0, .price = 100.0, .returns = half}};
         OrderRequest order = buy(10.0);
         order.returns = returns;
         RiskLimits limits{.maxHistoricalVar = 0.0101, .varConfidence = 0.75, .leastReturns = 4};
@@ -286,8 +286,8 @@ private slots:
     // Whoever is in a risk may get out of it, whatever is violated; but not through it into the opposite.
     void reductionsAreAllowedUnderEveryLimit()
     {
-        const std::array positions{OpenPosition{.quantity = 3.0, .price = 100.0}, OpenPosition{.quantity = 0.3, .price = 100.0},
-                                   OpenPosition{.instrument = 1, .quantity = -4.0, .price = 50.0}};
+        const std::array positions{HeldPosition{.quantity = 3.0, .price = 100.0}, HeldPosition{.quantity = 0.3, .price = 100.0},
+                                   HeldPosition{.instrument = 1, .quantity = -4.0, .price = 50.0}};
         GuardState state{.equity = -50.0,
                          .initialEquity = 1000.0,
                          .dayStartEquity = 900.0,
@@ -318,7 +318,7 @@ private slots:
     // Each number that is missing, infinite or impossible: refused as unjudgeable, closing orders too.
     void whatCannotBeJudgedIsRefused()
     {
-        const std::array positions{OpenPosition{.quantity = 3.0, .price = 100.0}};
+        const std::array positions{HeldPosition{.quantity = 3.0, .price = 100.0}};
         KillSwitch killSwitch;
         const RiskGuard guard(RiskLimits{}, killSwitch);
         int tried = 0;
@@ -332,7 +332,7 @@ private slots:
                 cases.emplace_back(healthy(positions), buy(-1.0));
                 cases.back().second.*field = bad;
             }
-            const std::array broken{OpenPosition{.quantity = bad, .price = 100.0}}, unpriced{OpenPosition{.quantity = 3.0, .price = bad}};
+            const std::array broken{HeldPosition{.quantity = bad, .price = 100.0}}, unpriced{HeldPosition{.quantity = 3.0, .price = bad}};
             cases.emplace_back(healthy(broken), buy(-1.0));
             cases.emplace_back(healthy(unpriced), buy(-1.0));
             if (bad != 0.0) { // an equity or a cost of nothing is possible
@@ -343,7 +343,7 @@ private slots:
             }
             for (const auto& [state, order] : cases) {
                 const GuardVerdict verdict = guard.judge(state, order);
-                QVERIFY2(verdict.reason == GuardReason::Unjudgeable && !verdict.text.empty(), verdict.text.c_str());
+                QVERIFY2(verdict.reason == GuardReason::Unjudgeable && !verdict.text().empty(), verdict.text().c_str());
                 ++tried;
             }
         }
@@ -363,18 +363,18 @@ private slots:
             const GuardVerdict verdict = guard.judge(c.state, c.order);
             ++seen[verdict.reason];
             double net = 0.0;
-            for (const OpenPosition& p : c.positions)
+            for (const HeldPosition& p : c.positions)
                 net += p.instrument == c.order.instrument ? p.quantity : 0.0;
             const bool reduces = net * c.order.quantity < 0.0 && std::abs(c.order.quantity) <= std::abs(net);
             if (reduces) {
-                QVERIFY2(verdict.allowed(), verdict.text.c_str());
+                QVERIFY2(verdict.allowed(), verdict.text().c_str());
                 continue;
             }
             const char* const broken = violated(c);
             if (verdict.allowed())
                 QVERIFY2(!broken, broken);
             else if (verdict.reason < GuardReason::Correlation)
-                QVERIFY2(broken, verdict.text.c_str());
+                QVERIFY2(broken, verdict.text().c_str());
         }
         for (const GuardReason reason :
              {GuardReason::Allowed, GuardReason::Positions, GuardReason::PositionShare, GuardReason::Exposure, GuardReason::Leverage,
@@ -392,7 +392,7 @@ private slots:
             std::vector<double*> places{&c.state.equity,     &c.state.initialEquity, &c.state.dayStartEquity,
                                         &c.state.peakEquity, &c.order.quantity,      &c.order.price,
                                         &c.order.cost};
-            for (OpenPosition& p : c.positions)
+            for (HeldPosition& p : c.positions)
                 places.insert(places.end(), {&p.quantity, &p.price});
             *places[rng.below(places.size())] = kNaN;
             KillSwitch killSwitch;
