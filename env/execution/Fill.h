@@ -49,18 +49,26 @@ inline FillTerms fillTerms(const CostModel& costs, double volume)
 
 namespace detail {
 
-/// Fills `size` coins (gross, above 0) at a price per coin.
-inline Fill fillSize(const FillTerms& terms, double side, double size, double price, double feeBps)
+/// Coins that change hands for `wanted` (signed, net) to arrive.
+inline double grossOf(const FillTerms& terms, double wanted, double feeBps)
 {
-    const double net = side > 0.0 && terms.feeCurrency == FeeCurrency::Received ? size * (1.0 - feeBps * 1e-4) : size;
-    return {.quantity = side * net, .price = price, .fee = feeBps * 1e-4 * size * price};
+    return wanted > 0.0 ? wanted * terms.grossPerNet(feeBps) : -wanted;
 }
 
-/// How many of the coins `wanted` (signed, net) change hands at most; not above 0 if none.
+/// How many of them do at most; not above 0 if none.
 inline double sizeWithin(const FillTerms& terms, double wanted, double feeBps)
 {
-    const double gross = wanted > 0.0 ? wanted * terms.grossPerNet(feeBps) : -wanted;
-    return std::min(gross, terms.room());
+    return std::min(grossOf(terms, wanted, feeBps), terms.room());
+}
+
+/// Fills `size` coins (gross, above 0) of an order for `wanted` at a price per coin. An order that fills whole gives what it wanted to the bit:
+/// rounding must leave no position behind.
+inline Fill fillSize(const FillTerms& terms, double wanted, double size, double price, double feeBps)
+{
+    double quantity = wanted;
+    if (size < grossOf(terms, wanted, feeBps))
+        quantity = wanted > 0.0 ? size / terms.grossPerNet(feeBps) : -size;
+    return {.quantity = quantity, .price = price, .fee = feeBps * 1e-4 * size * price};
 }
 
 } // namespace detail
@@ -74,14 +82,14 @@ inline Fill fillTaker(const FillTerms& terms, double wanted, double price)
         return {};
     const double side = wanted > 0.0 ? 1.0 : -1.0;
     // A sale at less than nothing is no sale: it gets nothing.
-    return detail::fillSize(terms, side, size, price * std::max(0.0, 1.0 + side * terms.worse(size)), terms.takerFeeBps);
+    return detail::fillSize(terms, wanted, size, price * std::max(0.0, 1.0 + side * terms.worse(size)), terms.takerFeeBps);
 }
 
 /// Fills an order that rested in the book, at its own price and never better; at most the room fills.
 inline Fill fillMaker(const FillTerms& terms, double wanted, double limit)
 {
     const double size = detail::sizeWithin(terms, wanted, terms.makerFeeBps);
-    return size > 0.0 ? detail::fillSize(terms, wanted > 0.0 ? 1.0 : -1.0, size, limit, terms.makerFeeBps) : Fill{};
+    return size > 0.0 ? detail::fillSize(terms, wanted, size, limit, terms.makerFeeBps) : Fill{};
 }
 
 /// What a coin bought around `price` costs with all costs, when up to `wanted` coins are: an upper bound, since the impact of

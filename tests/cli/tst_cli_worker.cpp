@@ -133,7 +133,7 @@ private slots:
         QTest::addColumn<QString>("to");
         QTest::addColumn<QString>("says");
         QTest::addColumn<int>("code");
-        QTest::newRow("unknown field") << "\nseed =" << "\nsead =" << "unknown field 'sead'; did you mean 'seed'?" << 2;
+        QTest::newRow("unknown field") << "target_kl =" << "target_k =" << "unknown field 'ppo.target_k'; did you mean 'ppo.target_kl'?" << 2;
         QTest::newRow("out of range") << "clip_range = 0.2" << "clip_range = 7" << "ppo.clip_range = 7: must be between" << 2;
         QTest::newRow("missing data") << "btcusd.csv" << "none.csv" << "none.csv" << 3;
     }

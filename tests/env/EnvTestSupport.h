@@ -155,6 +155,13 @@ inline TradingEnvOptions randomFullOptions(Rng& rng, std::size_t rows)
     o.reward.winBonus = seldom() ? 0.01 : 0.0;
     o.reward.bonusMultiplier = seldom() ? 2.0 : 0.0;
     o.reward.drawdownShaping = seldom() ? 0.5 : 0.0;
+    if (seldom()) {
+        const double one = o.exposure * o.margin.leverage / (o.actionMode == ActionMode::Orders ? static_cast<double>(o.maxPositions) : 1.0);
+        o.risk.maxExposure = one * uniformIn(rng, 1.01, 4.0);
+        o.risk.maxTotalLoss = uniformIn(rng, 0.05, 0.5);
+        o.risk.maxDrawdown = uniformIn(rng, 0.05, 0.5);
+        o.risk.coolDownBars = rng.below(5);
+    }
     return o;
 }
 

@@ -1,6 +1,7 @@
 #include <QtTest>
 
 #include <cmath>
+#include <limits>
 
 #include "tests/env/EnvTestSupport.h"
 
@@ -13,18 +14,20 @@ constexpr int kConfigurations = 10'000;
 
 /// What a lane held before a step.
 struct Before {
-    double cash, quantity, equity, fees, traded, costs, funding, flows;
+    double cash, quantity, equity, base, peak, fees, traded, costs, funding, flows;
 
     Before(const TradingEnv& env, std::size_t lane)
-        : cash(env.cash(lane)), quantity(env.quantity(lane)), equity(env.equity(lane)), fees(env.feesPaid(lane)),
+        : cash(env.cash(lane)), quantity(env.quantity(lane)), equity(env.equity(lane)), base(env.accounts().base[lane]),
+          peak(env.accounts().peak[lane]), fees(env.feesPaid(lane)),
           traded(env.tradedValue(lane)), costs(env.costsPaid(lane)), funding(env.fundingPaid(lane)), flows(env.accounts().flows[lane])
     {
     }
 };
 
-/// Sums over the trades a lane closed and what it gained while it did.
+/// What the trades of a lane say: the sum of their profits, and the row of the latest without any.
 struct Ledger {
     double profit = 0.0;
+    std::size_t lossRow = std::numeric_limits<std::size_t>::max();
 };
 
 /// Checks a step of a lane that did not end against limits and identities that follow from the contract alone; what is wrong, or nothing.
@@ -85,6 +88,18 @@ const char* violation(const TradingEnv& env, std::size_t lane, const Before& bef
         if (!rests && env.tradedValue(lane) - before.traded > most * high * (1.0 + worse) * (1.0 + 1e-9) + 1e-9)
             return "more than the volume cap filled";
     }
+    // Where a decision fills in the next bar or never, a position that grew was decided at the last close, and the guard must have let it. (What
+    // could not fill for want of a bar or of volume is sought again.)
+    const bool grew = std::abs(coins) > std::abs(before.quantity) * (1.0 + 1e-9) || coins * before.quantity < 0.0;
+    if (options.risk != RiskLimits{} && grew && options.execution.latencyBars == 0 && options.execution.rest == RestPolicy::Cancel
+        && options.execution.entry == OrderType::Market && market.present[row - 1] && market.volume[row - 1] > 0.0) {
+        if (before.equity <= (1.0 - options.risk.maxTotalLoss) * before.base || before.equity <= (1.0 - options.risk.maxDrawdown) * before.peak)
+            return "the guard let an account in that had lost too much";
+        if (std::abs(coins) * market.mark[row - 1] > options.risk.maxExposure * before.equity * (1.0 + 1e-9))
+            return "the guard let an exposure beyond its limit";
+        if (ledger.lossRow < row && row - 1 - ledger.lossRow < options.risk.coolDownBars)
+            return "the guard let an account in that was to cool down";
+    }
     // A limit order may lie outside of the bar after a gap, and a stop that takes a loss raises the leverage of what is left.
     const bool isPlain = options.execution.entry != OrderType::Limit && options.stopLoss == 0.0;
     if (options.margin.perpetual && isPlain && market.present[fillRow] && std::abs(coins) > std::abs(before.quantity)) {
@@ -115,7 +130,7 @@ class TestEnvLimits : public QObject {
 private slots:
     void noConfigurationBreaksTheBooksOrALimit()
     {
-        std::size_t steps = 0, traded = 0, stopped = 0, profits = 0, liquidations = 0, several = 0;
+        std::size_t steps = 0, refused = 0, traded = 0, stopped = 0, profits = 0, liquidations = 0, several = 0;
         for (int i = 0; i < kConfigurations; ++i) {
             Rng rng(21, "test-limits", static_cast<std::uint64_t>(i));
             const std::size_t rows = 40 + rng.below(40);
@@ -143,9 +158,10 @@ private slots:
                     env.stepExposures(aims, result);
                 else
                     env.step(actions, result);
-                std::vector<std::uint8_t> liquidated(env.lanes(), 0);
+                std::vector<std::uint8_t> liquidated(env.lanes(), 0), lost(env.lanes(), 0);
                 for (const ClosedTrade& trade : env.takeTrades()) {
                     ledgers[trade.lane].profit += trade.profit;
+                    lost[trade.lane] |= !(trade.profit > 0.0);
                     stopped += trade.reason == ExitReason::Stop;
                     profits += trade.reason == ExitReason::TakeProfit;
                     liquidations += trade.reason == ExitReason::Liquidation;
@@ -161,14 +177,19 @@ private slots:
                     several += env.openPositions(lane) > 1;
                     const char* const wrong = violation(env, lane, before[lane], row[lane], liquidated[lane], ledgers[lane]);
                     QVERIFY2(!wrong, (std::to_string(i) + ", step " + std::to_string(step) + ": " + (wrong ? wrong : "")).c_str());
+                    if (lost[lane])
+                        ledgers[lane].lossRow = row[lane];
                 }
                 const auto seen = env.observation();
                 QVERIFY2(std::ranges::all_of(seen, [](float v) { return std::isfinite(v); }), std::to_string(i).c_str());
                 QVERIFY2(std::ranges::all_of(result.reward, [](float v) { return std::isfinite(v); }), std::to_string(i).c_str());
             }
+            for (const std::uint64_t count : env.refusals())
+                refused += count;
         }
         // The draws reach what they are meant to reach.
         QVERIFY(steps > 1'000'000 && traded > steps / 10 && several > 100'000);
+        QVERIFY(refused > 50'000);
         QVERIFY(stopped > 10'000 && profits > 5'000 && liquidations > 1'000);
     }
 };
