@@ -1,5 +1,7 @@
 #include "agent/config/EnvironmentOptions.h"
 
+#include <limits>
+
 #include "agent/config/MessageText.h"
 #include "base/Error.h"
 
@@ -39,6 +41,19 @@ ExecutionOptions executionOptions(const RunConfig::Execution& execution)
             .lifetimeBars = static_cast<std::size_t>(execution.lifetimeBars)};
 }
 
+RiskLimits riskLimits(const RunConfig::Risk& risk)
+{
+    const auto limit = [](double value) { return value > 0.0 ? value : RiskLimits::kOff; };
+    return {.maxExposure = limit(risk.maxExposure),
+            .maxDailyLoss = limit(risk.maxDailyLoss),
+            .maxTotalLoss = limit(risk.maxTotalLoss),
+            .maxDrawdown = limit(risk.maxDrawdown),
+            .coolDownBars = static_cast<std::size_t>(risk.coolDownBars),
+            .maxHistoricalVar = limit(risk.maxHistoricalVar),
+            .maxParametricVar = limit(risk.maxParametricVar),
+            .varConfidence = risk.varConfidence};
+}
+
 GoalPeriod goalPeriod(std::string_view name)
 {
     for (const GoalPeriod period : {GoalPeriod::Month, GoalPeriod::Year, GoalPeriod::Holding})
@@ -68,6 +83,11 @@ TradingEnvOptions environmentOptions(const RunConfig& config)
                       .maintenance = config.margin.maintenance,
                       .liquidationFeeBps = config.margin.liquidationFeeBps,
                       .fundingRate = config.margin.fundingRateBps * 1e-4};
+    options.risk = riskLimits(config.risk);
+    // What a value at risk alone needs must not switch the guard on.
+    if (!options.risk.needsReturns())
+        options.risk.varConfidence = RiskLimits{}.varConfidence;
+    options.riskBars = static_cast<std::size_t>(config.risk.varBars);
     options.flows = {.everyDays = config.flows.everyDays, .amount = config.flows.amount,
                      .script = parseField("flows.script", config.flows.script, parseFlows)};
     options.goal = {.period = goalPeriod(config.goal.period), .least = config.goal.least, .most = config.goal.most,
@@ -75,6 +95,21 @@ TradingEnvOptions environmentOptions(const RunConfig& config)
     options.reward = config.reward;
     options.reward.discount = config.ppo.gamma;
     return options;
+}
+
+SizingOptions sizingOptions(const RunConfig& config)
+{
+    const RunConfig::Sizing& sizing = config.sizing;
+    const double full = config.account.exposure * config.margin.leverage;
+    return {.method = sizing.method == "confidence"          ? SizingMethod::Confidence
+                      : sizing.method == "uncertainty"       ? SizingMethod::Uncertainty
+                      : sizing.method == "full-distribution" ? SizingMethod::FullDistribution
+                                                             : SizingMethod::Fixed,
+            .fullExposure = full,
+            .maxExposure = full,
+            .maxUncertainty = sizing.maxUncertainty > 0.0 ? sizing.maxUncertainty : std::numeric_limits<double>::infinity(),
+            .uncertaintyPenalty = sizing.uncertaintyPenalty,
+            .kellyFraction = sizing.kellyFraction};
 }
 
 } // namespace btcai

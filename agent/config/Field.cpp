@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 2> kTimingChoices{"next-open", "optimisti
 constexpr std::array<std::string_view, 2> kRestChoices{"carry", "cancel"};
 constexpr std::array<std::string_view, 3> kEntryChoices{"market", "limit", "stop"};
 constexpr std::array<std::string_view, 2> kProductChoices{"spot", "perpetual"};
+constexpr std::array<std::string_view, 4> kSizingChoices{"fixed", "confidence", "uncertainty", "full-distribution"};
 constexpr std::array<std::string_view, 4> kGoalChoices{"none", "month", "year", "holding"};
 constexpr std::array<std::string_view, 6> kAugmentChoices{"none", "jitter", "magnitude-warp", "time-warp", "bootstrap", "sign-flip"};
 
@@ -176,6 +177,40 @@ const std::array kFields{
           "What longs pay shorts every eight hours where no settlement is known.", BTCAI_AT(margin.fundingRateBps)},
     Field{"margin.funding", "", "Funding settlements", "", 0, 0, {}, false, true,
           "A file or stored series of the swap's funding rates; empty: the constant rate.", BTCAI_AT(margin.funding)},
+
+    Field{"risk.max_exposure", "", "Exposure limit", "", 0, 1000, {}, false, true,
+          "The guard refuses an order after which the open positions, its costs paid, would be worth more than this times equity; 0 for no limit.",
+          BTCAI_AT(risk.maxExposure)},
+    Field{"risk.max_daily_loss", "", "Daily loss limit", "", 0, 1, {}, false, true,
+          "No entry once this share of equity was lost since midnight UTC; 0 for no limit.", BTCAI_AT(risk.maxDailyLoss)},
+    Field{"risk.max_total_loss", "", "Total loss limit", "", 0, 1, {}, false, true,
+          "No entry once this share was lost since the start of the episode, payments aside; 0 for no limit.", BTCAI_AT(risk.maxTotalLoss)},
+    Field{"risk.max_drawdown", "", "Drawdown limit", "", 0, 1, {}, false, true,
+          "No entry once equity is this share below its peak; 0 for no limit. Without a position there is no way back within the episode.",
+          BTCAI_AT(risk.maxDrawdown)},
+    Field{"risk.cool_down_bars", "", "Cool-down", "bars", 0, 1e6, {}, false, true,
+          "No entry for so many bars after a position was closed without a profit.", BTCAI_AT(risk.coolDownBars)},
+    Field{"risk.max_historical_var", "", "VaR limit, historical", "", 0, 1, {}, false, true,
+          "The guard refuses an order after which the value at risk of one bar, by the latest returns, exceeds this share of equity; 0 for no limit.",
+          BTCAI_AT(risk.maxHistoricalVar)},
+    Field{"risk.max_parametric_var", "", "VaR limit, parametric", "", 0, 1, {}, false, true,
+          "The same by a normal distribution with the deviation of the latest returns.", BTCAI_AT(risk.maxParametricVar)},
+    Field{"risk.var_confidence", "", "VaR confidence", "", 0.5, 0.9999, {}, false, true,
+          "The probability with which a value at risk is not exceeded.", BTCAI_AT(risk.varConfidence)},
+    Field{"risk.var_bars", "", "VaR window", "bars", 100, 100000, {}, false, true,
+          "Latest returns that a value at risk is told from; before there are 100 no order can be judged, and none is allowed.", BTCAI_AT(risk.varBars)},
+
+    Field{"sizing.method", "", "Position size", "", 0, 0, kSizingChoices, false, true,
+          "How large an entry is: always the full size, times the probability of the action, less for an uncertain forecast, or fractional Kelly on the "
+          "whole forecast. Never more than the full size.", BTCAI_AT(sizing.method)},
+    Field{"sizing.max_uncertainty", "", "Uncertainty limit", "", 0, 10, {}, false, true,
+          "No entry while the forecast's standard deviation (of the log return) is above this; 0 for no limit.", BTCAI_AT(sizing.maxUncertainty)},
+    Field{"sizing.uncertainty_penalty", "", "Uncertainty penalty", "", 0, 1, {}, false, true,
+          "The share of the size that is taken away at the uncertainty limit; less in proportion below it.", BTCAI_AT(sizing.uncertaintyPenalty)},
+    Field{"sizing.kelly_fraction", "", "Kelly fraction", "", 0.01, 1, {}, false, true,
+          "The share of the growth-optimal size that full-distribution takes.", BTCAI_AT(sizing.kellyFraction)},
+    Field{"sizing.horizon_bars", "", "Sizing horizon", "bars", 0, 1e6, {}, false, true,
+          "The forecast horizon, one of model.horizons, that sizes follow; 0 for the longest.", BTCAI_AT(sizing.horizonBars)},
 
     Field{"flows.every_days", "", "Flow every", "days", 0, 36500, {}, false, true,
           "Money is paid in or out this often, from the start of an episode on; 0 for never.", BTCAI_AT(flows.everyDays)},
@@ -410,6 +445,11 @@ void validate(const RunConfig& config)
     forecastHorizons(config);
     require(config.goal.least <= config.goal.most, "goal.least: must not exceed goal.most");
     checkOptions(environmentOptions(config));
+    const auto& sizing = config.sizing;
+    require(sizing.method != "uncertainty" || sizing.maxUncertainty > 0.0,
+            "sizing.method = uncertainty: needs a sizing.max_uncertainty above 0, at which nothing is left of the size");
+    require(sizing.horizonBars == 0 || std::ranges::count(forecastHorizons(config), sizing.horizonBars) == 1,
+            "sizing.horizon_bars: must be one of model.horizons, or 0");
 }
 
 } // namespace btcai

@@ -113,6 +113,28 @@ struct RunConfig {
         bool operator==(const Margin&) const = default;
     } margin;
 
+    struct Risk {
+        double maxExposure = 0.0;
+        double maxDailyLoss = 0.0;
+        double maxTotalLoss = 0.0;
+        double maxDrawdown = 0.0;
+        std::int64_t coolDownBars = 0;
+        double maxHistoricalVar = 0.0;
+        double maxParametricVar = 0.0;
+        double varConfidence = 0.99;
+        std::int64_t varBars = 500;
+        bool operator==(const Risk&) const = default;
+    } risk;
+
+    struct Sizing {
+        std::string method = "fixed";
+        double maxUncertainty = 0.0;
+        double uncertaintyPenalty = 1.0;
+        double kellyFraction = 0.5;
+        std::int64_t horizonBars = 0;
+        bool operator==(const Sizing&) const = default;
+    } sizing;
+
     struct Flows {
         double everyDays = 0.0;
         double amount = 0.0;

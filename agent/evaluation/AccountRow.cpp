@@ -59,4 +59,14 @@ protocol::EvaluationRow meanRow(const std::string& name, std::span<const protoco
     return mean;
 }
 
+std::vector<std::pair<std::string, double>> refusedOrders(const TradingEnv& env)
+{
+    std::vector<std::pair<std::string, double>> orders;
+    const AccountGuard::Refusals refusals = env.refusals();
+    for (std::size_t reason = 0; reason < refusals.size(); ++reason)
+        if (refusals[reason] > 0)
+            orders.emplace_back(guardReasonName(static_cast<GuardReason>(reason)), static_cast<double>(refusals[reason]));
+    return orders;
+}
+
 } // namespace btcai

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/protocol/Messages.h"
+#include "env/TradingEnv.h"
 
 namespace btcai {
 
@@ -23,5 +24,8 @@ protocol::EvaluationRow accountRow(const std::string& name, const TradedAccount&
 
 /// The mean over accounts (one at least), with the standard error of the total return where they are several.
 protocol::EvaluationRow meanRow(const std::string& name, std::span<const protocol::EvaluationRow> rows);
+
+/// What the risk guard refused, by reason; nothing where it refused nothing.
+std::vector<std::pair<std::string, double>> refusedOrders(const TradingEnv& env);
 
 } // namespace btcai

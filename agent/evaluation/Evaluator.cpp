@@ -29,7 +29,7 @@ public:
          const RowRange& rows, const std::string& part)
         : m_network(std::move(network)), m_dataset(dataset), m_tensors(tensors), m_config(config), m_part(part),
           m_rows(rows), m_env(dataset.market, envOptions()), m_accounts(m_env.lanes()),
-          m_actions(m_env.lanes()), m_recorder(tensors)
+          m_actions(m_env.lanes()), m_sizes(m_env.lanes(), 1.0), m_sizer(config, tensors), m_recorder(tensors)
     {
         m_env.reset(0);
         m_env.recordTrades(m_env.lanes());
@@ -50,10 +50,14 @@ public:
             const std::int64_t start = static_cast<std::int64_t>(m_rows.first) + begin;
             auto& encoder = m_network->encoder();
             const Tensor z = encoder(m_tensors.stretches({start}, encoder->contextRows(), rows)).embedding;
-            if (!m_tensors.horizons().empty())
-                m_recorder.add(m_network->forecast(z), start);
+            if (!m_tensors.horizons().empty()) {
+                const ForecastOutput forecasts = m_network->forecast(z);
+                m_recorder.add(forecasts, start);
+                if (m_sizer.isOn())
+                    m_sizer.setForecasts(forecasts);
+            }
             for (std::int64_t i = 0; i < rows; ++i)
-                stepOnce(z.narrow(1, i, 1), begin + i);
+                stepOnce(z.narrow(1, i, 1), begin + i, i);
         }
     }
 
@@ -70,6 +74,7 @@ public:
         evaluation.step = step;
         evaluation.part = m_part;
         evaluation.optimisticFills = m_env.hasOptimisticFills();
+        evaluation.refusedOrders = refusedOrders(m_env);
         evaluation.rows = {meanRow("agent (sampled)", sampled), accountRow("agent (argmax)", m_accounts[0], cash, interval),
                            accountRow("buy and hold", m_accounts[holdLane()], cash, interval),
                            accountRow("cash", m_accounts[cashLane()], cash, interval)};
@@ -94,10 +99,11 @@ private:
         options.startGrid = static_cast<std::size_t>(m_config.model.patchBars);
         options.randomStarts = false;
         options.ruinShare = 0.0; // only a debt ends an account here
+        options.guardedAccounts = holdLane();
         return options;
     }
 
-    void chooseActions(const Tensor& z, std::int64_t step)
+    void chooseActions(const Tensor& z, std::int64_t step, std::int64_t chunkRow)
     {
         const auto size = static_cast<std::int64_t>(m_env.observationSize());
         const Tensor state
@@ -105,19 +111,20 @@ private:
         const Tensor logits = m_network->heads(z, state.to(m_tensors.device())).logits.to(torch::kCPU).contiguous();
         const auto actions = static_cast<std::size_t>(logits.size(3));
         const float* const logit = logits.data_ptr<float>();
-        m_actions[0] = argmaxAction({logit, actions});
-        for (std::size_t lane = 1; lane <= sampledCount(); ++lane) {
+        for (std::size_t lane = 0; lane < holdLane(); ++lane) {
+            const std::span<const float> logits{logit + lane * actions, actions};
             Rng rng(static_cast<std::uint64_t>(m_config.seed), "evaluation", lane, static_cast<std::uint64_t>(step));
-            m_actions[lane] = sampleAction({logit + lane * actions, actions}, rng.uniform()).action;
+            m_actions[lane] = lane == 0 ? argmaxAction(logits) : sampleAction(logits, rng.uniform()).action;
+            m_sizes[lane] = m_sizer.size(logits, m_actions[lane], 0, chunkRow);
         }
         m_actions[holdLane()] = static_cast<std::uint8_t>(TargetPosition::Long);
         m_actions[cashLane()] = static_cast<std::uint8_t>(TargetPosition::Flat);
     }
 
-    void stepOnce(const Tensor& z, std::int64_t step)
+    void stepOnce(const Tensor& z, std::int64_t step, std::int64_t chunkRow)
     {
-        chooseActions(z, step);
-        m_env.step(m_actions, m_stepResult);
+        chooseActions(z, step, chunkRow);
+        m_env.step(m_actions, m_sizes, m_stepResult);
         for (std::size_t lane = 0; lane < m_accounts.size(); ++lane) {
             TradedAccount& account = m_accounts[lane];
             account.ruined = account.ruined || m_stepResult.terminated[lane];
@@ -194,6 +201,8 @@ private:
     TradingEnv m_env;
     std::vector<TradedAccount> m_accounts;
     std::vector<std::uint8_t> m_actions;
+    std::vector<double> m_sizes;
+    EntrySizer m_sizer;
     StepResult m_stepResult;
     ForecastRecorder m_recorder;
     std::function<void()> m_poll;

@@ -42,11 +42,15 @@ std::uint8_t argmaxAction(std::span<const float> logits)
     return static_cast<std::uint8_t>(std::ranges::max_element(logits) - logits.begin());
 }
 
-Collector::Collector(AgentNetwork network, TradingEnv& env, const MarketTensors& market, std::int64_t steps, std::uint64_t seed)
+Collector::Collector(AgentNetwork network, TradingEnv& env, const MarketTensors& market, EntrySizer sizer, std::int64_t steps, std::uint64_t seed)
     : m_network(std::move(network)), m_env(env), m_trading(&env), m_market(&market),
       m_stretches(static_cast<std::int64_t>(env.options().stretches)),
       m_accounts(static_cast<std::int64_t>(env.options().accounts)), m_steps(steps), m_seed(seed), m_actions(env.lanes())
 {
+    if (sizer.isOn()) {
+        m_sizer = std::move(sizer);
+        m_sizes.resize(env.lanes());
+    }
     if (env.options().episodeBars % static_cast<std::size_t>(steps) != 0)
         throw Error(ErrorKind::Internal, "episodes of {} bars are not cut at the end of rollouts of {}",
                     env.options().episodeBars, steps);
@@ -80,6 +84,8 @@ void Collector::encode(RolloutBuffer& buffer)
         gates.push_back(encoding.gates.mean(at::IntArrayRef{0, 1}));
     }
     m_z = torch::cat(parts);
+    if (m_sizer)
+        m_sizer->setForecasts(m_network->forecast(m_z));
     const Tensor mean = torch::stack(gates).mean(0).to(torch::kCPU, torch::kFloat64);
     m_meanGates.assign(mean.data_ptr<double>(), mean.data_ptr<double>() + mean.numel());
     m_encodeSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -106,7 +112,10 @@ void Collector::collect(std::int64_t iteration, RolloutBuffer& buffer, const Pol
         if (poll)
             poll();
         act(t, iteration * m_steps + t, output, buffer);
-        m_env.step(m_actions, m_result);
+        if (m_sizer)
+            m_trading->step(m_actions, m_sizes, m_result);
+        else
+            m_env.step(m_actions, m_result);
         store(t, buffer);
         // The successor's value: next step's own, unless the lane ended.
         output = runHeads(m_env.observation(), t + 1);
@@ -130,9 +139,11 @@ void Collector::act(std::int64_t step, std::int64_t globalStep, const HeadOutput
             const std::int64_t lane = g * m_accounts + m;
             const std::int64_t sample = (g * m_steps + step) * m_accounts + m;
             Rng rng(m_seed, "action", static_cast<std::uint64_t>(lane), static_cast<std::uint64_t>(globalStep));
-            const SampledAction draw
-                = sampleAction({logit + lane * static_cast<std::int64_t>(actions), actions}, rng.uniform());
+            const std::span<const float> logits{logit + lane * static_cast<std::int64_t>(actions), actions};
+            const SampledAction draw = sampleAction(logits, rng.uniform());
             m_actions[static_cast<std::size_t>(lane)] = draw.action;
+            if (m_sizer)
+                m_sizes[static_cast<std::size_t>(lane)] = m_sizer->size(logits, draw.action, g, step);
             chosen[sample] = draw.action;
             logProbability[sample] = draw.logProbability;
             std::copy_n(observation + lane * size, size, state + sample * size);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/EntrySizer.h"
 #include "agent/ppo/RolloutBuffer.h"
 #include "env/TradingEnv.h"
 #include "models/AgentNetwork.h"
@@ -25,8 +27,9 @@ using PollFunction = std::function<void()>;
 class Collector {
 public:
     /// Of a trading environment: one encoding of each stretch per rollout serves all its accounts and steps.
-    /// The environment must start stretches on the encoder's token grid and cut episodes only at the end of a rollout.
-    Collector(AgentNetwork network, TradingEnv& env, const MarketTensors& market, std::int64_t steps, std::uint64_t seed);
+    /// The environment must start stretches on the encoder's token grid and cut episodes only at the end of a rollout. The sizer's forecasts
+    /// are those of this rollout's weights; its sizes are part of the environment the policy learns in, no gradient goes through them.
+    Collector(AgentNetwork network, TradingEnv& env, const MarketTensors& market, EntrySizer sizer, std::int64_t steps, std::uint64_t seed);
     /// Of a task without a market: each lane is a stretch with one account.
     Collector(AgentNetwork network, VectorEnvironment& env, std::int64_t steps, std::uint64_t seed);
 
@@ -52,11 +55,13 @@ private:
     VectorEnvironment& m_env;
     TradingEnv* m_trading = nullptr;
     const MarketTensors* m_market = nullptr;
+    std::optional<EntrySizer> m_sizer; ///< none where every entry has the full size
     std::int64_t m_stretches, m_accounts, m_steps;
     std::uint64_t m_seed;
 
     torch::Tensor m_z; ///< [G, T + 1, D]
     std::vector<std::uint8_t> m_actions;
+    std::vector<double> m_sizes; ///< of entries, shares of the full size
     StepResult m_result;
     std::vector<double> m_endedReturns;
     std::vector<double> m_meanGates;

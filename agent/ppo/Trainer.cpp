@@ -188,7 +188,7 @@ void Trainer::Session::prepare(bool resume)
     env->reset(seed);
     if (loaded)
         restore(folder.checkpoints() / *latest, *loaded);
-    collector.emplace(network, *env, *tensors, config.train.rolloutBars, seed);
+    collector.emplace(network, *env, *tensors, EntrySizer(config, *tensors), config.train.rolloutBars, seed);
     updater.emplace(network, *optimizer, &*tensors, seed);
     buffer.emplace(collector->makeBuffer());
     announce();

@@ -81,6 +81,7 @@ template <typename V> void visitFields(V& v, Evaluation& m)
 {
     v("step", m.step), v("part", m.part), v("rows", m.rows), v("time", m.time), v("curves", m.curves);
     v.unlessDefault("optimistic_fills", m.optimisticFills);
+    v.unlessDefault("refused_orders", m.refusedOrders);
 }
 template <typename V> void visitFields(V& v, CheckpointSaved& m) { v("step", m.step), v("path", m.path), v("best", m.best); }
 template <typename V> void visitFields(V& v, Heartbeat& m)

@@ -162,6 +162,7 @@ struct Evaluation {
     std::vector<std::int64_t> time; ///< decimated; every curve has as many points
     std::vector<EquityCurve> curves;
     bool optimisticFills = false; ///< fills were better than anybody gets (execution.timing)
+    std::vector<std::pair<std::string, double>> refusedOrders{}; ///< of the agents, by the risk guard's reason; none where it refused nothing
     bool operator==(const Evaluation&) const = default;
 };
 

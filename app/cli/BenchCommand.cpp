@@ -51,7 +51,7 @@ public:
         m_network = makeAgentNetwork(sizes, 1);
         m_network->to(device);
         m_optimizer.emplace(*m_network);
-        m_collector.emplace(m_network, *m_env, *m_tensors, config.train.rolloutBars, 1);
+        m_collector.emplace(m_network, *m_env, *m_tensors, EntrySizer(config, *m_tensors), config.train.rolloutBars, 1);
         m_updater.emplace(m_network, *m_optimizer, &*m_tensors, 1);
         m_buffer.emplace(m_collector->makeBuffer());
     }

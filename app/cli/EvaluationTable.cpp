@@ -26,7 +26,9 @@ std::string evaluationTable(const protocol::Evaluation& evaluation)
                             row.sharpe, row.sortino, 100.0 * row.maxDrawdown, row.trades, 100.0 * row.winRate,
                             100.0 * row.exposure, row.turnover, 100.0 * row.costShare);
     }
-    return text;
+    for (const auto& [reason, count] : evaluation.refusedOrders)
+        text += fmt::format("{}{} ({:.0f})", text.ends_with('\n') ? "orders refused by the risk guard: " : ", ", reason, count);
+    return evaluation.refusedOrders.empty() ? text : text + '\n';
 }
 
 Json evaluationJson(const protocol::Evaluation& evaluation)
@@ -50,6 +52,8 @@ Json evaluationJson(const protocol::Evaluation& evaluation)
     Json json = {{"part", evaluation.part}, {"step", evaluation.step}, {"rows", rows}};
     if (evaluation.optimisticFills)
         json["optimistic_fills"] = true;
+    for (const auto& [reason, count] : evaluation.refusedOrders)
+        json["refused_orders"][reason] = static_cast<std::int64_t>(count);
     if (!evaluation.time.empty())
         json["from"] = formatUtc(evaluation.time.front()), json["to"] = formatUtc(evaluation.time.back());
     return json;

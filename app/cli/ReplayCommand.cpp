@@ -31,12 +31,20 @@ struct ReplayOptions {
 
 enum Lane : std::size_t { kReplay, kHold, kCash, kLanes };
 
+/// The guard judges the list, not what it is compared with.
+TradingEnvOptions replayTerms(const TradingEnvOptions& terms, RowRange rows)
+{
+    TradingEnvOptions options = exposureTerms(terms, rows, kLanes);
+    options.guardedAccounts = kReplay + 1;
+    return options;
+}
+
 /// Runs a list of positions, beside buy-and-hold and cash, and writes down each bar of the first.
 class Replay {
 public:
     Replay(std::shared_ptr<const Market> market, const PositionList& list, const TradingEnvOptions& terms)
         : m_list(list), m_rows{list.rows.first, std::min(list.rows.last + 2, market->rows())},
-          m_hold(terms.exposure * terms.margin.leverage), m_env(std::move(market), exposureTerms(terms, m_rows, kLanes)), m_accounts(kLanes)
+          m_hold(terms.exposure * terms.margin.leverage), m_env(std::move(market), replayTerms(terms, m_rows)), m_accounts(kLanes)
     {
         m_env.recordTrades(kLanes);
         for (TradedAccount& account : m_accounts)
@@ -71,6 +79,7 @@ public:
         protocol::Evaluation evaluation;
         evaluation.part = "replay";
         evaluation.optimisticFills = m_env.hasOptimisticFills();
+        evaluation.refusedOrders = refusedOrders(m_env);
         for (const auto& [lane, name] : {std::pair{kReplay, "replay"}, {kHold, "buy and hold"}, {kCash, "cash"}})
             evaluation.rows.push_back(accountRow(name, m_accounts[lane], cash, market.intervalSeconds));
         evaluation.time = {market.timestamp(m_rows.first) + market.intervalSeconds,

@@ -50,7 +50,8 @@ using AuditFactory = std::function<std::unique_ptr<AuditedEnvironment>(const Aud
 AuditFactory auditedTradingEnv();
 
 struct AuditOptions {
-    /// Account, costs and reward to audit. Rows, stretches, accounts and episodes are the audit's own, and only a debt ruins.
+    /// Account, costs and reward to audit. Rows, stretches, accounts and episodes are the audit's own, only a debt ruins, and the risk guard is
+    /// left out: it decides which actions are taken, and by what an account has lost, so that a higher cost may well save a loss.
     TradingEnvOptions environment;
     std::size_t cases = 200;       ///< markets a check
     std::size_t rows = 64;         ///< of each

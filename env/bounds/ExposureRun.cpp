@@ -65,6 +65,7 @@ TradingEnvOptions exposureTerms(const TradingEnvOptions& terms, RowRange rows, s
     options.actionMode = ActionMode::Target;
     options.stopLoss = options.takeProfit = 0.0;
     options.execution.entry = OrderType::Market;
+    options.guardedAccounts = 0;
     return options;
 }
 

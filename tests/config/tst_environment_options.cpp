@@ -48,6 +48,15 @@ private slots:
                                                              {"margin.maintenance", "0.01"},
                                                              {"margin.liquidation_fee_bps", "60"},
                                                              {"margin.funding_rate_bps", "-2"},
+                                                             {"risk.max_exposure", "4"},
+                                                             {"risk.max_daily_loss", "0.03"},
+                                                             {"risk.max_total_loss", "0.3"},
+                                                             {"risk.max_drawdown", "0.2"},
+                                                             {"risk.cool_down_bars", "6"},
+                                                             {"risk.max_historical_var", "0.04"},
+                                                             {"risk.max_parametric_var", "0.05"},
+                                                             {"risk.var_confidence", "0.95"},
+                                                             {"risk.var_bars", "250"},
                                                              {"flows.every_days", "7"},
                                                              {"flows.amount", "-50"},
                                                              {"flows.script", "2018-03-01 100"},
@@ -70,6 +79,8 @@ private slots:
         QVERIFY(o.execution.entry == OrderType::Limit && std::abs(o.execution.entryOffset - 0.0025) < 1e-15 && o.execution.lifetimeBars == 9);
         QVERIFY(o.margin.perpetual && o.margin.leverage == 3.0 && o.margin.maintenance == 0.01 && o.margin.liquidationFeeBps == 60.0);
         QVERIFY(std::abs(o.margin.fundingRate + 0.0002) < 1e-15);
+        QVERIFY(o.risk == (RiskLimits{.maxExposure = 4.0, .maxDailyLoss = 0.03, .maxTotalLoss = 0.3, .maxDrawdown = 0.2, .coolDownBars = 6,
+                                      .maxHistoricalVar = 0.04, .maxParametricVar = 0.05, .varConfidence = 0.95}) && o.riskBars == 250);
         QVERIFY(o.flows == (FlowOptions{.everyDays = 7, .amount = -50, .script = {{parseUtc("2018-03-01"), 100}}}));
         QVERIFY(o.goal == (Goal{.period = GoalPeriod::Year, .least = 0.4, .most = 0.9, .inState = true}));
         QVERIFY(o.reward == (RewardOptions{.scale = 10, .drawdownPenalty = 0.1, .winBonus = 0.2, .bonusMultiplier = 0.3, .goalShaping = 0.4,
@@ -84,10 +95,23 @@ private slots:
             const TradingEnvOptions o = environmentOptions(defaultConfig(bucket));
             const TradingEnvOptions plain;
             QVERIFY(o.costs == plain.costs && o.execution.timing == plain.execution.timing && o.execution.latencyBars == 0 && o.margin == plain.margin);
+            QVERIFY(o.risk == RiskLimits{} && sizingOptions(defaultConfig(bucket)).method == SizingMethod::Fixed);
             QVERIFY(o.actionMode == ActionMode::Target && o.flows == plain.flows && !o.goal.inState && !o.reward.usesPotential());
             QCOMPARE(o.maxPositions, static_cast<std::size_t>(bucketSpec(bucket).maxPositions));
             QVERIFY(o.goal.period == bucketSpec(bucket).goalPeriod && o.goal.least == bucketSpec(bucket).goalLeast);
         }
+    }
+
+    // Sizes are shares of what the account may take: half of the equity at a leverage of 3.
+    void sizesFollowTheConfiguration()
+    {
+        const SizingOptions s = sizingOptions(with({{"account.exposure", "0.5"}, {"margin.product", "perpetual"}, {"margin.leverage", "3"},
+                                                    {"sizing.method", "full-distribution"}, {"sizing.max_uncertainty", "0.02"},
+                                                    {"sizing.uncertainty_penalty", "0.7"}, {"sizing.kelly_fraction", "0.25"}}));
+        QVERIFY(s == (SizingOptions{.method = SizingMethod::FullDistribution, .fullExposure = 1.5, .maxExposure = 1.5, .maxUncertainty = 0.02,
+                                    .uncertaintyPenalty = 0.7, .kellyFraction = 0.25}));
+        QVERIFY(sizingOptions(with({{"sizing.method", "confidence"}})).method == SizingMethod::Confidence);
+        QVERIFY(std::isinf(sizingOptions(with({})).maxUncertainty));
     }
 
     void whatContradictsIsRefusedByName_data()
@@ -101,6 +125,9 @@ private slots:
         QTest::newRow("tiers") << "costs.fee_tiers" << "1:2" << "costs.fee_tiers = 1:2: fee tier '1:2'";
         QTest::newRow("flows") << "flows.script" << "tomorrow 5" << "flows.script = tomorrow 5";
         QTest::newRow("goal ends") << "goal.most" << "0.1" << "goal.least: must not exceed goal.most";
+        QTest::newRow("guard") << "risk.max_exposure" << "0.9" << "risk.max_exposure: no position could ever be opened";
+        QTest::newRow("size without limit") << "sizing.method" << "uncertainty" << "sizing.method = uncertainty: needs a sizing.max_uncertainty";
+        QTest::newRow("sizing horizon") << "sizing.horizon_bars" << "7" << "sizing.horizon_bars: must be one of model.horizons";
         QTest::newRow("unseen goal") << "reward.goal_shaping" << "1" << "reward.goal_shaping: needs goal.in_state";
     }
     void whatContradictsIsRefusedByName()

@@ -126,7 +126,9 @@ private:
     protocol::Evaluation evaluation()
     {
         const std::size_t points = m_rng.below(4);
-        protocol::Evaluation e{whole(), text(), {}, times(points), {}, m_rng.below(2) == 0};
+        protocol::Evaluation e{whole(), text(), {}, times(points), {}, m_rng.below(2) == 0, {}};
+        for (std::uint64_t i = m_rng.below(3); i > 0; --i)
+            e.refusedOrders.emplace_back("reason-" + std::to_string(i), static_cast<double>(m_rng.below(1000)));
         for (std::size_t i = m_rng.below(3); i > 0; --i) {
             protocol::EvaluationRow row;
             row.name = text();

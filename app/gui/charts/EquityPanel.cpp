@@ -136,6 +136,11 @@ bool EquityPanel::refreshTable()
                            formatCount(static_cast<double>(evaluation->step)));
     if (evaluation && evaluation->optimisticFills)
         caption += tr("; optimistic fills: at the close of the decision, which nobody gets");
+    double refused = 0.0;
+    for (const auto& [reason, count] : evaluation ? evaluation->refusedOrders : decltype(evaluation->refusedOrders){})
+        refused += count;
+    if (refused > 0.0)
+        caption += tr("; %1 orders refused by the risk guard").arg(formatCount(refused));
     m_caption->setText(caption);
     return changed;
 }
