@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/RolloutBuffer.h"
 #include "env/TradingEnv.h"
 #include "models/AgentNetwork.h"

@@ -7,7 +7,7 @@
 #include "agent/config/ConfigFile.h"
 #include "agent/config/EnvironmentOptions.h"
 #include "agent/config/Field.h"
-#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/evaluation/Evaluator.h"
 #include "agent/ppo/Checkpoint.h"
 #include "agent/ppo/Collector.h"

@@ -8,7 +8,7 @@
 
 #include "agent/config/ConfigFile.h"
 #include "agent/config/EnvironmentOptions.h"
-#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/evaluation/BaselineRows.h"
 #include "agent/evaluation/Evaluator.h"
 #include "agent/ppo/Checkpoint.h"

@@ -4,7 +4,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
-#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/dataset/TrainingCopies.h"
 #include "base/Error.h"
 #include "data/features/FeatureKernel.h"
