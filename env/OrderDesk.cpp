@@ -43,6 +43,8 @@ void OrderDesk::open(std::size_t lane)
 
 void OrderDesk::decide(const Venue& venue, const Accounts& accounts, std::size_t lane, TradeAction action, std::size_t row)
 {
+    if (action == TradeAction::Hold && m_latency == 0)
+        return;
     const TradingEnvOptions& options = venue.options();
     Order order;
     if (action != TradeAction::Hold) {
@@ -236,7 +238,8 @@ void OrderDesk::takeExits(const Venue& venue, Accounts& accounts, std::size_t la
 {
     for (std::size_t i = 0; i < accounts.lots(lane);) {
         Lot& lot = accounts.lot(lane, i);
-        const ExitAt at = lot.stopped ? ExitAt{} : exitOf(venue.market(), lot, row, bar);
+        const bool reached = reachesStop(lot.side(), lot.stop, bar.range) || passesLimit(lot.side(), lot.takeProfit, bar.range);
+        const ExitAt at = !reached || lot.stopped ? ExitAt{} : exitOf(venue.market(), lot, row, bar);
         if (at.exit != wanted) {
             ++i;
             continue;
@@ -251,14 +254,13 @@ void OrderDesk::takeExits(const Venue& venue, Accounts& accounts, std::size_t la
     }
 }
 
+/// Of a position whose stop or take-profit the bar reaches.
 OrderDesk::ExitAt OrderDesk::exitOf(const Market& market, const Lot& lot, std::size_t row, const BarState& bar) const
 {
     const double side = lot.side();
     const bool inside = lot.serial == bar.inside;
     const bool stop = reachesStop(side, lot.stop, bar.range);
     const bool profit = passesLimit(side, lot.takeProfit, bar.range);
-    if (!stop && !profit)
-        return {};
     ExitAt exit;
     if ((inside || (stop && profit)) && !market.finer.empty() && finerExit(market, lot, row, bar, exit))
         return exit;

@@ -270,11 +270,9 @@ void TradingEnv::stepLane(const StepFrame& frame, std::size_t lane, const Decide
         m_venue.fees.endDay(lane, m_accounts.traded[lane]);
     if (frame.flow != 0.0 && !ruined)
         applyFlow(lane, frame.row, frame.flow);
-    if (!frame.cut && !ruined) {
-        observe(lane, frame.row);
-        return;
-    }
     observe(lane, frame.row);
+    if (!frame.cut && !ruined)
+        return;
     m_episodeReturn[lane] = std::log(std::max(m_accounts.equity[lane] / m_accounts.base[lane], kLeastShare));
     m_endedEquity[lane] = m_accounts.equity[lane];
     storeFinal(lane, result);

@@ -11,6 +11,7 @@
 #include "agent/config/MessageText.h"
 #include "base/Error.h"
 #include "data/features/FeatureKernel.h"
+#include "env/events/MarketEvents.h"
 
 namespace btcai {
 
@@ -84,6 +85,15 @@ const std::array kFields{
           "Altered copies of the training part to learn from besides the original.", BTCAI_AT(augment.kind)},
     Field{"augment.copies", "", "Altered copies", "", 1, 32, {}, false, true,
           "How many; each takes as much memory as the training part.", BTCAI_AT(augment.copies)},
+
+    Field{"events.kinds", "", "Market events", "", 0, 0, {}, false, true,
+          "Events put into the altered copies of the training part (copies without other changes where augment.kind is none): none, all, or of "
+          "news-shock, volatility-spike, flash-crash, liquidity-drought, exchange-outage, gap, funding-spike some with commas between.",
+          BTCAI_AT(events.kinds)},
+    Field{"events.rate_per_year", "", "Events a year", "", 0, 10000, {}, false, true,
+          "How many of each kind come in a year, on average.", BTCAI_AT(events.ratePerYear)},
+    Field{"events.seed", "", "Seed of events", "", 0, 9e15, {}, false, true,
+          "Names the draws of times and sizes; each copy has draws of its own.", BTCAI_AT(events.seed)},
 
     Field{"split.scheme", "", "Split", "", 0, 0, kSplitChoices, false, true,
           "How the data are cut into training, validation and test part: once by time, or as one fold of several.", BTCAI_AT(split.scheme)},
@@ -387,6 +397,11 @@ void validate(const RunConfig& config)
         resolveFeatureSelection(config.features.select);
     } catch (const Error& error) {
         throw Error(ErrorKind::BadInput, "features.select = {}: {}", messageText(config.features.select), error.what());
+    }
+    try {
+        parseEventKinds(config.events.kinds);
+    } catch (const Error& error) {
+        throw Error(ErrorKind::BadInput, "events.kinds = {}: {}", messageText(config.events.kinds), error.what());
     }
     require(config.ppo.stretchesPerMinibatch <= config.train.stretches,
             "ppo.stretches_per_minibatch: must not exceed train.stretches");

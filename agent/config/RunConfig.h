@@ -50,6 +50,13 @@ struct RunConfig {
         bool operator==(const Augment&) const = default;
     } augment;
 
+    struct Events {
+        std::string kinds = "none";
+        double ratePerYear = 12.0;
+        std::int64_t seed = 1;
+        bool operator==(const Events&) const = default;
+    } events;
+
     struct Split {
         std::string scheme = "time";
         std::int64_t folds = 5;
@@ -79,7 +86,7 @@ struct RunConfig {
         double maxParticipation = 0.1;
         double makerFeeBps = 10.0;
         std::string feeCurrency = "quote";
-        std::string feeTiers;
+        std::string feeTiers{};
         std::string spread = "fixed";
         std::int64_t spreadWindow = 288;
         bool operator==(const Costs&) const = default;
@@ -92,7 +99,7 @@ struct RunConfig {
         std::string entry = "market";
         double entryOffsetBps = 10.0;
         std::int64_t lifetimeBars = 12;
-        std::string finerBars;
+        std::string finerBars{};
         bool operator==(const Execution&) const = default;
     } execution;
 
@@ -102,14 +109,14 @@ struct RunConfig {
         double maintenance = 0.005;
         double liquidationFeeBps = 50.0;
         double fundingRateBps = 1.0;
-        std::string funding;
+        std::string funding{};
         bool operator==(const Margin&) const = default;
     } margin;
 
     struct Flows {
         double everyDays = 0.0;
         double amount = 0.0;
-        std::string script;
+        std::string script{};
         bool operator==(const Flows&) const = default;
     } flows;
 

@@ -22,7 +22,30 @@ FeatureMatrix featuresOf(const RunConfig& config, const BarSeries& series, const
     return config.features.cache && isLarge ? FeatureCache().get(series, names, options) : FeatureMatrix::compute(series, names, options);
 }
 
+std::vector<MarketRegime> regimesOf(const BarSeries& series)
+{
+    const std::vector<std::string> names{"REGIME_TREND", "REGIME_VOLATILE"};
+    const FeatureMatrix matrix = FeatureMatrix::compute(series, names);
+    std::vector<MarketRegime> regimes(series.size(), MarketRegime::Range);
+    for (std::size_t row = 0; row < regimes.size(); ++row) {
+        const auto values = matrix.row(row);
+        if (values[0] + values[1] > 0.0F)
+            regimes[row] = values[1] > 0.0F ? MarketRegime::Volatile : MarketRegime::Trend;
+    }
+    return regimes;
+}
+
 } // namespace
+
+std::string_view marketRegimeName(MarketRegime regime)
+{
+    switch (regime) {
+    case MarketRegime::Range: return "range";
+    case MarketRegime::Trend: return "trend";
+    case MarketRegime::Volatile: return "volatile";
+    }
+    return "unknown";
+}
 
 std::vector<RowRange> MarketDataset::trainingRows() const
 {
@@ -41,6 +64,7 @@ MarketDataset makeMarketDataset(const RunConfig& config, const MarketData& data,
     dataset.dataName = data.series.instrument();
     dataset.dataHash = data.series.contentHash();
     dataset.presentBars = data.series.presentCount();
+    dataset.regimes = regimesOf(data.series);
     dataset.identity = {.catalogVersion = kFeatureCatalogVersion, .setHash = featureSetHash(names),
                         .fundingHash = data.funding.empty() ? std::string() : data.funding.contentHash(),
                         .intervalSeconds = data.series.intervalSeconds()};
@@ -52,13 +76,13 @@ MarketDataset makeMarketDataset(const RunConfig& config, const MarketData& data,
     dataset.split = splitForRun(config, rows);
 
     std::optional<AugmentedSeries> augmented;
-    if (config.augment.kind != "none") {
-        augmented = appendTrainingCopies(config, data.series, dataset.split.training, warmUp + contextRows);
+    if (wantsTrainingCopies(config)) {
+        augmented = appendTrainingCopies(config, data.series, data.funding, dataset.split.training, warmUp + contextRows);
         dataset.copies = augmented->copies;
     }
     const BarSeries& series = augmented ? augmented->series : data.series;
     dataset.market = makeMarket(series, data);
-    dataset.features = featuresOf(config, series, data.funding, names);
+    dataset.features = featuresOf(config, series, augmented ? augmented->funding : data.funding, names);
     dataset.normalizer = normalizer ? *normalizer
                                     : Normalizer::fit(dataset.features, dataset.split.training,
                                                       {.kind = normalizerKindFrom(config.features.normalizer)});

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/config/RunConfig.h"
@@ -23,6 +26,11 @@ struct FeatureIdentity {
     bool operator==(const FeatureIdentity&) const = default;
 };
 
+/// What a market is doing, by the features REGIME_TREND and REGIME_VOLATILE: known at each close.
+enum class MarketRegime : std::uint8_t { Range, Trend, Volatile };
+inline constexpr std::array kMarketRegimes{MarketRegime::Range, MarketRegime::Trend, MarketRegime::Volatile};
+std::string_view marketRegimeName(MarketRegime regime);
+
 /// What a run learns from: prices to trade at, features to see, and the parts of the data.
 struct MarketDataset {
     std::shared_ptr<const Market> market;
@@ -34,6 +42,7 @@ struct MarketDataset {
     std::string dataName;
     std::string dataHash;   ///< of the data as they came
     std::size_t presentBars = 0;
+    std::vector<MarketRegime> regimes; ///< of each row of the data as they came; Range while the indicators warm up
 
     std::size_t rows() const { return market->rows(); }
     /// All rows that episodes are drawn from.

@@ -5,6 +5,7 @@
 
 #include "agent/config/EnvironmentOptions.h"
 #include "agent/evaluation/AccountRow.h"
+#include "agent/evaluation/ForecastSamples.h"
 #include "agent/ppo/Collector.h"
 #include "base/Error.h"
 #include "base/Rng.h"
@@ -18,8 +19,8 @@ using torch::Tensor;
 
 constexpr std::int64_t kChunkRows = 1024;
 constexpr std::size_t kCurvePoints = 400;
-constexpr std::size_t kForecastPoints = 300;
 constexpr std::size_t kTradesShown = 200;
+constexpr std::size_t kLeastFitted = 200; ///< forecasts that a calibration is fitted on
 
 /// Plays the accounts over the part: lane 0 takes the most likely action, lanes 1 ... N sample, then buy-and-hold and cash.
 class Play {
@@ -28,20 +29,17 @@ public:
          const RowRange& rows, const std::string& part)
         : m_network(std::move(network)), m_dataset(dataset), m_tensors(tensors), m_config(config), m_part(part),
           m_rows(rows), m_env(dataset.market, envOptions()), m_accounts(m_env.lanes()),
-          m_actions(m_env.lanes())
+          m_actions(m_env.lanes()), m_recorder(tensors)
     {
         m_env.reset(0);
         m_env.recordTrades(m_env.lanes());
         for (TradedAccount& account : m_accounts)
             account.equity.push_back(1.0);
-        const auto horizons = tensors.horizons();
-        m_forecasts.resize(horizons.size());
-        for (std::size_t h = 0; h < horizons.size(); ++h)
-            m_forecasts[h].horizonBars = horizons[h];
     }
 
     void run(const std::function<void()>& poll)
     {
+        m_poll = poll;
         torch::InferenceMode guard;
         // One step short of the episode's end, at which the environment would start the next one.
         const auto steps = static_cast<std::int64_t>(m_env.options().episodeBars) - 1;
@@ -52,8 +50,8 @@ public:
             const std::int64_t start = static_cast<std::int64_t>(m_rows.first) + begin;
             auto& encoder = m_network->encoder();
             const Tensor z = encoder(m_tensors.stretches({start}, encoder->contextRows(), rows)).embedding;
-            if (!m_forecasts.empty())
-                forecast(z, start);
+            if (!m_tensors.horizons().empty())
+                m_recorder.add(m_network->forecast(z), start);
             for (std::int64_t i = 0; i < rows; ++i)
                 stepOnce(z.narrow(1, i, 1), begin + i);
         }
@@ -76,9 +74,7 @@ public:
                            accountRow("buy and hold", m_accounts[holdLane()], cash, interval),
                            accountRow("cash", m_accounts[cashLane()], cash, interval)};
         fillCurves(evaluation);
-        for (protocol::Forecast& f : m_forecasts)
-            f.step = step;
-        result.forecasts = std::move(m_forecasts);
+        judgeForecasts(step, result);
         fillTrades(step, result.trades);
         return result;
     }
@@ -145,29 +141,17 @@ private:
         }
     }
 
-    void forecast(const Tensor& z, std::int64_t start)
+    void judgeForecasts(std::int64_t step, EvaluationResult& result)
     {
-        const ForecastOutput output = m_network->forecast(z);
-        const Tensor mean = output.mean.to(torch::kCPU).contiguous();
-        const Tensor deviation = output.logDeviation.exp().to(torch::kCPU).contiguous();
-        const Tensor target = m_tensors.targets({start}, z.size(1)).to(torch::kCPU).contiguous();
-        const auto horizons = static_cast<std::int64_t>(m_forecasts.size());
-        const auto stride = static_cast<std::int64_t>(std::max<std::size_t>(1, m_rows.size() / kForecastPoints));
-        for (std::int64_t i = 0; i < z.size(1); ++i) {
-            if ((start + i - static_cast<std::int64_t>(m_rows.first)) % stride != 0)
-                continue;
-            for (std::int64_t h = 0; h < horizons; ++h) {
-                const std::int64_t at = i * horizons + h;
-                const double scale = m_tensors.targetScale()[static_cast<std::size_t>(h)];
-                const double outcome = scale * static_cast<double>(target.data_ptr<float>()[at]);
-                if (!std::isfinite(outcome))
-                    continue;
-                protocol::Forecast& f = m_forecasts[static_cast<std::size_t>(h)];
-                f.time.push_back(m_dataset.market->timestamp(static_cast<std::size_t>(start + i)) + m_dataset.market->intervalSeconds);
-                f.mean.push_back(scale * static_cast<double>(mean.data_ptr<float>()[at]));
-                f.deviation.push_back(scale * static_cast<double>(deviation.data_ptr<float>()[at]));
-                f.outcome.push_back(outcome);
-            }
+        const std::vector<HorizonSamples> judged = m_recorder.take();
+        for (const HorizonSamples& samples : judged)
+            result.forecasts.push_back(forecastMessage(samples, m_dataset, step));
+        const bool sameRows = m_rows == m_dataset.split.validation;
+        const std::vector<HorizonSamples> fitted = sameRows ? judged : forecastRows(m_network, m_tensors, m_dataset.split.validation, m_poll);
+        for (std::size_t h = 0; h < judged.size(); ++h) {
+            const auto [fit, judge] = sameRows ? halves(judged[h]) : std::pair(fitted[h], judged[h]);
+            if (fit.samples.size() >= kLeastFitted && !judge.samples.empty())
+                result.calibrations.push_back(calibrationMessage(fit, judge, m_dataset, m_part, step));
         }
     }
 
@@ -211,7 +195,8 @@ private:
     std::vector<TradedAccount> m_accounts;
     std::vector<std::uint8_t> m_actions;
     StepResult m_stepResult;
-    std::vector<protocol::Forecast> m_forecasts;
+    ForecastRecorder m_recorder;
+    std::function<void()> m_poll;
     std::vector<ClosedTrade> m_argmaxTrades;
 };
 

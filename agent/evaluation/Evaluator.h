@@ -13,6 +13,7 @@ namespace btcai {
 struct EvaluationResult {
     protocol::Evaluation evaluation;
     std::vector<protocol::Forecast> forecasts; ///< one a horizon
+    std::vector<protocol::Calibration> calibrations; ///< the same; none where the validation part is too short to fit one
     std::vector<protocol::Trade> trades;       ///< of the argmax account, the latest at most 200
 };
 

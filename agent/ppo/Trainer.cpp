@@ -414,6 +414,8 @@ bool Trainer::Session::evaluateValidation()
     sink.send(result.evaluation);
     for (const auto& forecast : result.forecasts)
         sink.send(forecast);
+    for (const auto& calibration : result.calibrations)
+        sink.send(calibration);
     for (const auto& trade : result.trades)
         sink.send(trade);
     const double score = result.evaluation.rows[0].totalReturn;
@@ -444,7 +446,7 @@ void Trainer::Session::save(bool best)
 TrainingResult Trainer::Session::finish()
 {
     TrainingResult result{.end = finished() ? TrainingEnd::Finished : TrainingEnd::Stopped, .step = progress.step,
-                          .parameters = parameterCount(*network), .accountStepsPerSecond = 0.0, .barsPerSecond = 0.0, .test = {}};
+                          .parameters = parameterCount(*network), .accountStepsPerSecond = 0.0, .barsPerSecond = 0.0, .test = {}, .calibrations = {}};
     if (sessionSeconds > 0.0) {
         result.accountStepsPerSecond = static_cast<double>(sessionSteps) / sessionSeconds;
         result.barsPerSecond = result.accountStepsPerSecond / static_cast<double>(config.train.accounts);
@@ -454,7 +456,10 @@ TrainingResult Trainer::Session::finish()
     if (result.end == TrainingEnd::Finished) {
         EvaluationResult test = evaluatePart(network, dataset, *tensors, config, "test", progress.step, [this] { poll(); });
         sink.send(test.evaluation);
+        for (const auto& calibration : test.calibrations)
+            sink.send(calibration);
         result.test = std::move(test.evaluation);
+        result.calibrations = std::move(test.calibrations);
     }
     return result;
 }

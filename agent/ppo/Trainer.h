@@ -23,6 +23,7 @@ struct TrainingResult {
     double accountStepsPerSecond = 0.0; ///< over this session's training time, evaluation and pauses aside
     double barsPerSecond = 0.0;
     std::optional<protocol::Evaluation> test; ///< when the run finished
+    std::vector<protocol::Calibration> calibrations; ///< of the same
 };
 
 /// What the network is fed with and from where: normally what the configuration names; tests give a series.

@@ -50,6 +50,25 @@ template <typename V> void visitFields(V& v, Forecast& m)
     v("step", m.step), v("horizon_bars", m.horizonBars), v("time", m.time), v("mean", m.mean);
     v("deviation", m.deviation), v("outcome", m.outcome);
 }
+template <typename V> void visitFields(V& v, IntervalCoverage& m)
+{
+    v("level", m.level), v("raw", m.raw), v("calibrated", m.calibrated), v("running", m.running);
+}
+template <typename V> void visitFields(V& v, ReliabilityBin& m)
+{
+    v("count", m.count), v("probability", m.probability), v("frequency", m.frequency);
+}
+template <typename V> void visitFields(V& v, RegimeCoverage& m)
+{
+    v("regime", m.regime), v("count", m.count), v("level", m.level), v("covered", m.covered);
+}
+template <typename V> void visitFields(V& v, Calibration& m)
+{
+    v("step", m.step), v("part", m.part), v("horizon_bars", m.horizonBars), v("count", m.count);
+    v("deviation_factor", m.deviationFactor), v("deviation_ratio", m.deviationRatio), v("crps", m.crps), v("crps_skill", m.crpsSkill);
+    v("ece", m.ece), v("calibrated_ece", m.calibratedEce), v("coverage", m.coverage), v("reliability", m.reliability);
+    v("regimes", m.regimes);
+}
 template <typename V> void visitFields(V& v, EvaluationRow& m)
 {
     v("name", m.name), v("total_return", m.totalReturn), v("standard_error", m.standardError), v("sharpe", m.sharpe);
@@ -80,7 +99,7 @@ template <typename V> void visitFields(V&, Stop&) {}
 template <typename V> void visitFields(V& v, SetField& m) { v("key", m.key), v("value", m.value); }
 
 constexpr std::array<std::string_view, std::variant_size_v<Event>> kEventNames{
-    "hello", "state", "run", "resumed", "metrics", "trade", "forecast", "evaluation", "checkpoint", "heartbeat", "notice"};
+    "hello", "state", "run", "resumed", "metrics", "trade", "forecast", "calibration", "evaluation", "checkpoint", "heartbeat", "notice"};
 constexpr std::array<std::string_view, std::variant_size_v<Command>> kCommandNames{
     "start", "pause", "resume", "checkpoint", "stop", "set"};
 

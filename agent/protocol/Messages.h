@@ -102,6 +102,40 @@ struct Forecast {
     bool operator==(const Forecast&) const = default;
 };
 
+/// How often outcomes lay within intervals of a level: the network's own, the calibrated ones, and those that are steered by what came.
+struct IntervalCoverage {
+    double level = 0.0, raw = 0.0, calibrated = 0.0, running = 0.0;
+    bool operator==(const IntervalCoverage&) const = default;
+};
+
+/// Forecast probabilities of going up that lie in one tenth, against how often it went up.
+struct ReliabilityBin {
+    std::int64_t count = 0;
+    double probability = 0.0, frequency = 0.0;
+    bool operator==(const ReliabilityBin&) const = default;
+};
+
+/// The coverage of calibrated intervals while the market was in one regime.
+struct RegimeCoverage {
+    std::string regime; ///< "range", "trend" or "volatile"
+    std::int64_t count = 0;
+    double level = 0.0, covered = 0.0;
+    bool operator==(const RegimeCoverage&) const = default;
+};
+
+/// How far the forecasts over one horizon can be believed (models/Calibration.h says what each figure is). The calibration was fitted on the validation part;
+/// where `part` is "validation", on its first half, and judged on the second.
+struct Calibration {
+    std::int64_t step = 0;
+    std::string part;
+    std::int64_t horizonBars = 0, count = 0;
+    double deviationFactor = 1.0, deviationRatio = 1.0, crps = 0.0, crpsSkill = 0.0, ece = 0.0, calibratedEce = 0.0;
+    std::vector<IntervalCoverage> coverage;
+    std::vector<ReliabilityBin> reliability;
+    std::vector<RegimeCoverage> regimes;
+    bool operator==(const Calibration&) const = default;
+};
+
 /// One line of the evaluation table. Returns are shares (0.05 is 5 %); `standardError` is that of totalReturn over
 /// sampled accounts, negative when there is only one.
 struct EvaluationRow {
@@ -157,7 +191,7 @@ struct Notice {
     bool operator==(const Notice&) const = default;
 };
 
-using Event = std::variant<Hello, StateChanged, RunInfo, Resumed, Metrics, Trade, Forecast, Evaluation, CheckpointSaved,
+using Event = std::variant<Hello, StateChanged, RunInfo, Resumed, Metrics, Trade, Forecast, Calibration, Evaluation, CheckpointSaved,
                            Heartbeat, Notice>;
 
 // ---- Commands: to the worker, on stdin ----

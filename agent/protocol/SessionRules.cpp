@@ -34,7 +34,7 @@ constexpr WorkerState kPreparingOnly[] = {Preparing};
 constexpr WorkerState kWorking[] = {Running, Paused, Stopping};
 constexpr EventRule kEventRules[] = {
     {"run", kPreparingOnly}, {"resumed", kPreparingOnly}, {"metrics", kWorking}, {"trade", kWorking},
-    {"forecast", kWorking},  {"evaluation", kWorking},    {"checkpoint", kWorking},
+    {"forecast", kWorking},  {"calibration", kWorking}, {"evaluation", kWorking},    {"checkpoint", kWorking},
 };
 
 struct CommandRule {

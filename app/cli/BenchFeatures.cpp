@@ -37,7 +37,7 @@ double cpuSeconds(clockid_t clock)
 }
 
 /// One kernel over all bars as the batch runs it: the least processor time of the repeats, so that neighbours on the machine count little.
-double kernelSeconds(const FeatureInfo& info, std::span<const Bar> bars, std::int64_t intervalSeconds, std::size_t repeats)
+double kernelSeconds(const FeatureInfo& info, const BarBlock& bars, std::int64_t intervalSeconds, std::size_t repeats)
 {
     std::vector<double> values(kBlockBars), seconds;
     for (std::size_t repeat = 0; repeat < repeats; ++repeat) {
@@ -84,14 +84,14 @@ int runBenchFeatures(const BenchOptions& options)
     const MatrixTiming timing = timeMatrix(series, names, options);
     const std::int64_t peak = peakMemoryBytes();
 
-    std::vector<Bar> bars;
+    BarTable bars;
     for (std::size_t i = 0; i < series.size(); ++i)
         bars.push_back(*series.bar(i));
     const auto rows = static_cast<double>(series.size());
     Json list = Json::array();
     for (const std::string& name : names) {
         const FeatureInfo& info = findFeature(name);
-        const double rate = rows / kernelSeconds(info, bars, series.intervalSeconds(), options.repeats);
+        const double rate = rows / kernelSeconds(info, bars.block(), series.intervalSeconds(), options.repeats);
         list.push_back({{"name", name},
                         {"rows_per_s", rate},
                         {"ratio_to_ta_lib", rate / kTaLibRate},

@@ -8,6 +8,7 @@
 
 #include "app/cli/CommandLine.h"
 #include "app/cli/FeaturesCommand.h"
+#include "app/cli/RewardCommand.h"
 #include "base/Clock.h"
 #include "base/DurableFile.h"
 #include "base/Error.h"
@@ -32,6 +33,8 @@ struct DataOptions {
     std::int64_t resampleSeconds = 0;
     double minimumCoverage = 0.0;
     bool causality = false;
+    bool reward = false;
+    std::string config;
     std::string select;
     std::vector<std::filesystem::path> funding;
     ImportOptions import;
@@ -158,10 +161,12 @@ int runImport(DataOptions& options)
 
 int runCheck(DataOptions& options)
 {
+    if (options.reward)
+        return runRewardCheck(options.config, options.json);
     if (!options.dataInput.empty())
         options.inputs.push_back(options.dataInput);
     if (options.inputs.empty())
-        throw Error(ErrorKind::BadInput, "check: name the data with --data FILE");
+        throw Error(ErrorKind::BadInput, "check: name the data with --data FILE, or ask for --reward");
     options.import.timeUnit = parseTimeUnit(options.timeUnit);
     QualityOptions quality;
     if (options.now == "now")
@@ -218,6 +223,10 @@ void addCheckCommand(CLI::App& app, Action& action)
                       "Show instead that no feature sees the future: whatever comes after a bar is changed and taken away, at many bars");
     command->add_option("--select", options->select, "With --causality: which features; else all")->needs(causality);
     command->add_option("--funding", options->funding, "With --causality: a file or stored series of funding rates")->needs(causality);
+    CLI::Option* const reward
+        = command->add_flag("--reward", options->reward, "Check the environment instead: relations that its books and its reward must keep, on made-up markets");
+    command->add_option("--config", options->config, "With --reward: the run configuration (TOML) whose account, costs and reward are checked; else the defaults")
+        ->needs(reward);
     addReadingOptions(*command, *options);
     command->callback([&action, options] { action = [options](const LogOptions&) { return runCheck(*options); }; });
 }

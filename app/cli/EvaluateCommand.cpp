@@ -199,9 +199,11 @@ int runEvaluate(const EvaluateOptions& options)
         fmt::print("{}, {}\n{}{}", options.run, agent.checkpointName, stage.note, evaluationTable(result.evaluation));
         if (!attainable.is_null())
             fmt::print("{}", attainableText(attainable));
+        fmt::print("\n{}", calibrationTable(result.calibrations));
         return 0;
     }
-    Json json = {{"run", options.run}, {"checkpoint", agent.checkpointName}, {"evaluation", evaluationJson(result.evaluation)}};
+    Json json = {{"run", options.run}, {"checkpoint", agent.checkpointName}, {"evaluation", evaluationJson(result.evaluation)},
+                 {"calibration", calibrationJson(result.calibrations)}};
     if (!attainable.is_null())
         json["attainable"] = std::move(attainable);
     if (!stage.scenario.is_null())

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/protocol/Codec.h"
 #include "base/Clock.h"
 
 namespace btcai::cli {
@@ -52,6 +53,37 @@ Json evaluationJson(const protocol::Evaluation& evaluation)
     if (!evaluation.time.empty())
         json["from"] = formatUtc(evaluation.time.front()), json["to"] = formatUtc(evaluation.time.back());
     return json;
+}
+
+std::string calibrationTable(std::span<const protocol::Calibration> calibrations)
+{
+    if (calibrations.empty())
+        return {};
+    std::string text = fmt::format("forecasts, {} part: share of outcomes within intervals of 50, 80, 90 and 95 %, calibrated on the validation part\n",
+                                   calibrations.front().part);
+    text += fmt::format("{:<18} {:>24} {:>24} {:>11} {:>11} {:>19}\n", "", "as forecast %", "calibrated %", "true / said", "CRPS skill", "error of P(up) %");
+    const auto shares = [](const protocol::Calibration& calibration, double protocol::IntervalCoverage::*which) {
+        std::string line;
+        for (const auto& at : calibration.coverage)
+            line += fmt::format("{}{:.0f}", line.empty() ? "" : " / ", 100.0 * at.*which);
+        return line;
+    };
+    for (const auto& calibration : calibrations)
+        text += fmt::format("{:<18} {:>24} {:>24} {:>11.2f} {:>+10.1f}% {:>10.1f} -> {:>5.1f}\n", fmt::format("{} bars ahead", calibration.horizonBars),
+                            shares(calibration, &protocol::IntervalCoverage::raw), shares(calibration, &protocol::IntervalCoverage::calibrated),
+                            calibration.deviationRatio, 100.0 * calibration.crpsSkill, 100.0 * calibration.ece, 100.0 * calibration.calibratedEce);
+    return text;
+}
+
+Json calibrationJson(std::span<const protocol::Calibration> calibrations)
+{
+    Json list = Json::array();
+    for (const auto& calibration : calibrations) {
+        Json json = Json::parse(protocol::encode(protocol::Event(calibration)));
+        json.erase("type");
+        list.push_back(std::move(json));
+    }
+    return list;
 }
 
 } // namespace btcai::cli

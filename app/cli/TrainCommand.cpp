@@ -138,6 +138,7 @@ int runTrain(const TrainOptions& options, LogOptions log)
                  {"market_bars_per_s", result.barsPerSecond}};
     if (result.test) {
         json["evaluation"] = evaluationJson(*result.test);
+        json["calibration"] = calibrationJson(result.calibrations);
         // A run that was at its end already has its evaluation, and the speed it was made with.
         if (result.accountStepsPerSecond > 0.0 || !std::filesystem::exists(folder.evaluations() / "test.json"))
             folder.writeEvaluation("test", json);
@@ -145,7 +146,7 @@ int runTrain(const TrainOptions& options, LogOptions log)
     if (options.json)
         printJson(json);
     else if (result.test)
-        fmt::print("\n{}\n{:.0f} account-steps/s, {:.0f} market bars/s\n", evaluationTable(*result.test),
+        fmt::print("\n{}\n{}{:.0f} account-steps/s, {:.0f} market bars/s\n", evaluationTable(*result.test), calibrationTable(result.calibrations),
                    result.accountStepsPerSecond, result.barsPerSecond);
     else
         fmt::print("stopped at step {}; go on with: btcai train --resume --run {}\n", result.step, folder.path().string());

@@ -21,17 +21,17 @@ constexpr std::size_t kLeastHistory = 600; // rows before a cut
 
 std::vector<double> streamKernel(const FeatureInfo& info, const BarSeries& series, const FundingSeries& funding)
 {
-    std::vector<Bar> bars;
+    BarTable bars;
     std::vector<std::size_t> rows;
     for (std::size_t i = 0; i < series.size(); ++i)
         if (const auto bar = series.bar(i)) {
             bars.push_back(*bar);
             rows.push_back(i);
         }
-    std::vector<double> streamed(bars.size());
+    std::vector<double> streamed(rows.size());
     const auto kernel = info.make(series.intervalSeconds());
-    const std::int64_t end = bars.empty() ? 0 : bars.back().timestamp + series.intervalSeconds();
-    runKernel(*kernel, series.intervalSeconds(), bars, funding.rates().first(bars.empty() ? 0 : funding.countUntil(end)), streamed);
+    const std::size_t settled = rows.empty() ? 0 : funding.countUntil(series.timestamp(rows.back()) + series.intervalSeconds());
+    runKernel(*kernel, series.intervalSeconds(), bars.block(), funding.rates().first(settled), streamed);
     std::vector<double> values(series.size(), kNothing);
     for (std::size_t k = 0; k < rows.size(); ++k)
         values[rows[k]] = streamed[k];

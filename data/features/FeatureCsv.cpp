@@ -48,19 +48,20 @@ private:
     void formatBlock()
     {
         const std::size_t columns = m_stream.columns();
-        const auto settlements = m_funding.until(m_bars.back().timestamp + m_interval);
+        const BarBlock bars = m_bars.block();
+        const auto settlements = m_funding.until(bars.timestamp.back() + m_interval);
         m_values.resize(columns * kBlockBars);
         for (std::size_t j = 0; j < columns; ++j)
-            m_stream.runColumn(j, m_bars, settlements, std::span(m_values).subspan(j * kBlockBars, m_bars.size()));
-        for (std::size_t i = 0; i < m_bars.size(); ++i) {
-            fmt::format_to(std::back_inserter(m_text), "{}", m_bars[i].timestamp);
+            m_stream.runColumn(j, bars, settlements, std::span(m_values).subspan(j * kBlockBars, bars.size()));
+        for (std::size_t i = 0; i < bars.size(); ++i) {
+            fmt::format_to(std::back_inserter(m_text), "{}", bars.timestamp[i]);
             for (std::size_t j = 0; j < columns; ++j)
-                formatCell(j, i, m_values[j * kBlockBars + i]);
+                formatCell(j, i, m_values[j * kBlockBars + i], bars.timestamp[i]);
             m_text += '\n';
         }
     }
 
-    void formatCell(std::size_t column, std::size_t i, double value)
+    void formatCell(std::size_t column, std::size_t i, double value, std::int64_t time)
     {
         m_text += ',';
         const FeatureInfo& info = m_stream.info(column);
@@ -69,14 +70,14 @@ private:
             fmt::format_to(std::back_inserter(m_text), "{}", value);
         else if (!warmingUp || std::isinf(value))
             throw Error(ErrorKind::Numeric, "feature {} is not a finite number at the bar of time {}; look at the prices around it", info.name,
-                        m_bars[i].timestamp);
+                        time);
     }
 
     std::int64_t m_interval;
     FeatureStream m_stream;
     SettlementFeed m_funding;
     const std::function<void(std::string_view)>& m_sink;
-    std::vector<Bar> m_bars;
+    BarTable m_bars;
     std::vector<double> m_values; ///< column by column, kBlockBars each
     std::string m_text;
     std::size_t m_written = 0;

@@ -11,6 +11,39 @@
 
 namespace btcai {
 
+/// Bars in order of time, a column a field, where they lie already: a kernel reads only the fields that it needs.
+struct BarBlock {
+    std::span<const std::int64_t> timestamp; ///< as long as each of the others
+    std::span<const double> open, high, low, close, volume;
+
+    std::size_t size() const { return timestamp.size(); }
+    bool empty() const { return timestamp.empty(); }
+    Bar operator[](std::size_t i) const { return {timestamp[i], open[i], high[i], low[i], close[i], volume[i]}; }
+    BarBlock subspan(std::size_t first, std::size_t count) const
+    {
+        return {timestamp.subspan(first, count), open.subspan(first, count), high.subspan(first, count),
+                low.subspan(first, count),       close.subspan(first, count), volume.subspan(first, count)};
+    }
+};
+
+/// Bars with columns of their own.
+class BarTable {
+public:
+    BarTable() = default;
+    explicit BarTable(std::span<const Bar> bars);
+
+    void clear();
+    void push_back(const Bar& bar);
+    std::size_t size() const { return m_timestamp.size(); }
+    bool empty() const { return m_timestamp.empty(); }
+    /// Valid until the table changes.
+    BarBlock block() const { return {m_timestamp, m_open, m_high, m_low, m_close, m_volume}; }
+
+private:
+    std::vector<std::int64_t> m_timestamp;
+    std::vector<double> m_open, m_high, m_low, m_close, m_volume;
+};
+
 /// A streaming indicator. `push` sees each present bar once, in order, and returns the value as known at that bar's
 /// close: it cannot see the future, because it is never shown it. A batch is a loop over push, and live trading uses the
 /// same object, so the two can't differ.
@@ -19,11 +52,14 @@ public:
     virtual ~FeatureKernel() = default;
     /// The value at this bar's close. Finite once `warmUp` bars were pushed; before that it may be NaN.
     virtual double push(const Bar& bar) = 0;
-    /// Pushes several bars: values[i] is what push(bars[i]) returns, to the bit. As long as `bars`.
-    /// The loop of the very same push without its virtual call; KernelOf (KernelSupport.h) writes it once for all.
-    virtual void run(std::span<const Bar> bars, std::span<double> values) = 0;
+    /// Pushes several bars: values[i] is what push(bars[i]) returns, to the bit, whatever the pieces. `values` is as long as `bars`.
+    virtual void run(const BarBlock& bars, std::span<double> values) = 0;
     /// A funding settlement, in order of time, before the first bar that closes at its stamp or later. Most kernels ignore it.
     virtual void settle(const FundingRate&) {}
+    /// Where both are lines of one core (MAMA and FAMA, say), takes its values from the other's from now on, and returns true. Neither
+    /// may have seen a bar. Both must then see the same bars, but may be some way apart in them; they are no longer free to run in
+    /// two threads. The values stay the same.
+    virtual bool share(FeatureKernel&) { return false; }
 };
 
 enum class FeatureGroup { Trend, Momentum, Volatility, Volume, Statistics, Candle, Level, Timeframe, Time, Funding, Regime };
@@ -57,7 +93,7 @@ struct FeatureInfo {
 };
 
 /// Bumped whenever the value of any feature changes.
-inline constexpr int kFeatureCatalogVersion = 2;
+inline constexpr int kFeatureCatalogVersion = 3;
 
 std::string_view featureGroupName(FeatureGroup group);
 /// Every feature this build knows, in a fixed order.

@@ -30,27 +30,39 @@ std::size_t rowOfPresentBar(const BarSeries& series, std::size_t bars)
     return series.size();
 }
 
-/// The present bars of a block of grid rows, and which of them a row shows: the newest up to it, 0 for that of an earlier block.
+/// The present bars of a block of grid rows, in the series itself where none is missing, and which of them a row shows: the newest up
+/// to it, 0 for that of an earlier block.
 struct RowBlock {
     std::size_t firstRow = 0;
     std::size_t rows = 0;
-    std::vector<Bar> bars;
+    BarBlock bars;
     std::array<std::uint16_t, kBlockRows> newest{};
     std::span<const FundingRate> settlements;
+    std::array<std::int64_t, kBlockRows> timestamp{};
+    BarTable gathered;
 };
 
 void loadBlock(const BarSeries& series, std::size_t firstRow, RowBlock& block)
 {
     block.firstRow = firstRow;
     block.rows = std::min(kBlockRows, series.size() - firstRow);
-    block.bars.clear();
+    std::size_t present = 0;
     for (std::size_t i = 0; i < block.rows; ++i) {
-        const std::size_t row = firstRow + i;
-        if (series.present(row))
-            block.bars.push_back({series.timestamp(row), series.open()[row], series.high()[row], series.low()[row], series.close()[row],
-                                  series.volume()[row]});
-        block.newest[i] = static_cast<std::uint16_t>(block.bars.size());
+        block.timestamp[i] = series.timestamp(firstRow + i);
+        present += series.present(firstRow + i) ? 1 : 0;
+        block.newest[i] = static_cast<std::uint16_t>(present);
     }
+    if (present == block.rows) {
+        const auto part = [&](std::span<const double> column) { return column.subspan(firstRow, block.rows); };
+        block.bars = {std::span(block.timestamp).first(block.rows), part(series.open()), part(series.high()), part(series.low()),
+                      part(series.close()), part(series.volume())};
+        return;
+    }
+    block.gathered.clear();
+    for (std::size_t i = 0; i < block.rows; ++i)
+        if (const auto bar = series.bar(firstRow + i))
+            block.gathered.push_back(*bar);
+    block.bars = block.gathered.block();
 }
 
 [[noreturn]] void refuse(const std::string& feature, std::int64_t time)
@@ -75,7 +87,7 @@ public:
             loadBlock(m_series, first, block);
             block.settlements = {};
             if (!block.bars.empty())
-                block.settlements = m_funding.until(block.bars.back().timestamp + m_series.intervalSeconds());
+                block.settlements = m_funding.until(block.bars.timestamp.back() + m_series.intervalSeconds());
             for (std::size_t column = 0; column < m_last.size(); column += kBlockColumns)
                 runColumns(block, column, std::min(kBlockColumns, m_last.size() - column));
         }

@@ -7,6 +7,29 @@
 
 namespace btcai {
 
+BarTable::BarTable(std::span<const Bar> bars)
+{
+    for (const Bar& bar : bars)
+        push_back(bar);
+}
+
+void BarTable::clear()
+{
+    m_timestamp.clear();
+    for (auto* column : {&m_open, &m_high, &m_low, &m_close, &m_volume})
+        column->clear();
+}
+
+void BarTable::push_back(const Bar& bar)
+{
+    m_timestamp.push_back(bar.timestamp);
+    m_open.push_back(bar.open);
+    m_high.push_back(bar.high);
+    m_low.push_back(bar.low);
+    m_close.push_back(bar.close);
+    m_volume.push_back(bar.volume);
+}
+
 FeatureStream::FeatureStream(std::int64_t intervalSeconds, std::span<const std::string> names) : m_interval(intervalSeconds)
 {
     std::set<std::string_view> seen;
@@ -14,7 +37,10 @@ FeatureStream::FeatureStream(std::int64_t intervalSeconds, std::span<const std::
         const FeatureInfo& info = findFeature(name);
         if (!seen.insert(info.name).second)
             throw Error(ErrorKind::BadInput, "feature \"{}\" is listed twice", info.name);
-        m_columns.push_back({&info, info.make(intervalSeconds)});
+        auto kernel = info.make(intervalSeconds);
+        for (auto earlier = m_columns.begin(); earlier != m_columns.end() && !kernel->share(*earlier->kernel);)
+            ++earlier;
+        m_columns.push_back({&info, std::move(kernel)});
     }
 }
 
@@ -38,8 +64,7 @@ void FeatureStream::push(const Bar& bar, std::span<double> values)
         values[j] = m_columns[j].kernel->push(bar);
 }
 
-void FeatureStream::runColumn(std::size_t column, std::span<const Bar> bars, std::span<const FundingRate> settlements,
-                              std::span<double> values)
+void FeatureStream::runColumn(std::size_t column, const BarBlock& bars, std::span<const FundingRate> settlements, std::span<double> values)
 {
     FeatureKernel& kernel = *m_columns[column].kernel;
     // Only the funding group listens to settlements: the others run over the bars in one piece.
@@ -57,7 +82,7 @@ std::span<const FundingRate> SettlementFeed::until(std::int64_t time)
     return due;
 }
 
-void runKernel(FeatureKernel& kernel, std::int64_t intervalSeconds, std::span<const Bar> bars, std::span<const FundingRate> settlements,
+void runKernel(FeatureKernel& kernel, std::int64_t intervalSeconds, const BarBlock& bars, std::span<const FundingRate> settlements,
                std::span<double> values)
 {
     std::size_t done = 0;
@@ -66,8 +91,8 @@ void runKernel(FeatureKernel& kernel, std::int64_t intervalSeconds, std::span<co
         done = end;
     };
     for (const FundingRate& rate : settlements) {
-        const auto first = std::ranges::lower_bound(bars.subspan(done), rate.timestamp - intervalSeconds, {}, &Bar::timestamp);
-        runTo(done + static_cast<std::size_t>(first - bars.subspan(done).begin()));
+        const auto first = std::ranges::lower_bound(bars.timestamp.subspan(done), rate.timestamp - intervalSeconds);
+        runTo(static_cast<std::size_t>(first - bars.timestamp.begin()));
         kernel.settle(rate);
     }
     runTo(bars.size());

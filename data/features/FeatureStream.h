@@ -27,8 +27,8 @@ public:
     /// values[j]: column j at this bar's close; NaN while it warms up.
     void push(const Bar& bar, std::span<double> values);
     /// Runs one column over bars, with the settlements that fall due in them (those not given before, stamped at or before the
-    /// last bar's close). As push() bar by bar with settle() in time, to the bit; columns are independent of each other.
-    void runColumn(std::size_t column, std::span<const Bar> bars, std::span<const FundingRate> settlements, std::span<double> values);
+    /// last bar's close). As push() bar by bar with settle() in time, to the bit, in whatever order the columns are run.
+    void runColumn(std::size_t column, const BarBlock& bars, std::span<const FundingRate> settlements, std::span<double> values);
 
 private:
     struct Column {
@@ -54,7 +54,7 @@ private:
 };
 
 /// Runs a kernel over bars of this interval as FeatureStream::runColumn does.
-void runKernel(FeatureKernel& kernel, std::int64_t intervalSeconds, std::span<const Bar> bars, std::span<const FundingRate> settlements,
+void runKernel(FeatureKernel& kernel, std::int64_t intervalSeconds, const BarBlock& bars, std::span<const FundingRate> settlements,
                std::span<double> values);
 
 } // namespace btcai

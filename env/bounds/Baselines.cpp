@@ -4,18 +4,17 @@
 #include <cmath>
 #include <numeric>
 
-#include <fmt/ranges.h>
-
 #include "base/Error.h"
 #include "base/Rng.h"
 #include "data/dataset/OptionRange.h"
+#include "env/NameList.h"
 
 namespace btcai {
 
 namespace {
 
-constexpr std::array<std::string_view, kBaselines.size()> kNames{"cash",           "buy-and-hold", "volatility-target", "ma-cross",
-                                                                 "mean-reversion", "grid",         "random"};
+constexpr std::array<std::string_view, kBaselines.size()> kNames{"cash", "buy-and-hold", "volatility-target", "ma-cross", "mean-reversion",
+                                                                 "grid", "random"};
 constexpr double kSecondsPerYear = 365.0 * 86400.0;
 
 void requirePositive(const char* name, double value)
@@ -93,8 +92,8 @@ std::vector<double> volatilityTarget(const Market& market, RowRange rows, const 
 std::vector<double> movingAverageCross(const Market& market, RowRange rows, const BaselineOptions& options)
 {
     if (options.fastBars < 1 || options.fastBars >= options.slowBars)
-        throw Error(ErrorKind::BadInput, "baseline: fastBars is {} and slowBars {}; the fast average must be the shorter one", options.fastBars,
-                    options.slowBars);
+        throw Error(ErrorKind::BadInput, "baseline: fastBars is {} and slowBars {}; the fast average must be the shorter one",
+                    options.fastBars, options.slowBars);
     const WindowMeans means(market);
     std::vector<double> exposures;
     for (std::size_t row = rows.first; row < rows.last; ++row) {
@@ -155,8 +154,8 @@ std::vector<double> grid(const Market& market, RowRange rows, const BaselineOpti
 std::vector<double> randomWalk(RowRange rows, const BaselineOptions& options)
 {
     requireNonNegative("baseline", "turnover", options.turnover);
-    // Between long and flat a change trades the equity once. Among three positions, each drawn from the two others: 1, or from long and short
-    // to the opposite one 2, so 4 / 3 on average.
+    // Between long and flat a change trades the equity once. Among three positions, each drawn from the two others: 1, or from long and
+    // short to the opposite one 2, so 4 / 3 on average.
     const double tradedPerChange = options.allowShort ? 4.0 / 3.0 : 1.0;
     const double wanted = std::round(options.turnover / tradedPerChange);
     const std::size_t changes = wanted < static_cast<double>(rows.size()) ? static_cast<std::size_t>(wanted) : rows.size();
@@ -193,23 +192,7 @@ std::optional<Baseline> baselineFromName(std::string_view name)
     return std::nullopt;
 }
 
-std::vector<Baseline> parseBaselines(std::string_view text)
-{
-    if (text == "all")
-        return {kBaselines.begin(), kBaselines.end()};
-    std::vector<Baseline> baselines;
-    for (std::size_t begin = 0; begin <= text.size();) {
-        const std::size_t end = std::min(text.find(',', begin), text.size());
-        const auto baseline = baselineFromName(text.substr(begin, end - begin));
-        if (!baseline)
-            throw Error(ErrorKind::BadInput, "'{}' is no baseline: write all, or of {} some with commas between", text.substr(begin, end - begin),
-                        fmt::join(kNames, ", "));
-        if (std::ranges::find(baselines, *baseline) == baselines.end())
-            baselines.push_back(*baseline);
-        begin = end + 1;
-    }
-    return baselines;
-}
+std::vector<Baseline> parseBaselines(std::string_view text) { return parseNameList(text, kBaselines, baselineName, "baseline"); }
 
 std::vector<double> targetExposures(Baseline baseline, const Market& market, RowRange rows, const BaselineOptions& options)
 {

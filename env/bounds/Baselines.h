@@ -14,8 +14,9 @@ namespace btcai {
 /// Strategies of a few lines that an agent is measured against.
 enum class Baseline { Cash, BuyAndHold, VolatilityTarget, MovingAverageCross, MeanReversion, Grid, Random };
 
-inline constexpr std::array kBaselines{Baseline::Cash,          Baseline::BuyAndHold, Baseline::VolatilityTarget, Baseline::MovingAverageCross,
-                                       Baseline::MeanReversion, Baseline::Grid,       Baseline::Random};
+inline constexpr std::array kBaselines{
+    Baseline::Cash, Baseline::BuyAndHold, Baseline::VolatilityTarget, Baseline::MovingAverageCross, Baseline::MeanReversion,
+    Baseline::Grid, Baseline::Random};
 
 /// "cash", "buy-and-hold", "volatility-target", "ma-cross", "mean-reversion", "grid", "random": as on the command line.
 std::string_view baselineName(Baseline baseline);
@@ -27,8 +28,8 @@ std::vector<Baseline> parseBaselines(std::string_view text);
 struct BaselineOptions {
     bool allowShort = false; ///< of MovingAverageCross, MeanReversion and Random; the others are never short
 
-    // VolatilityTarget: exposure = min(1, target / volatility), the volatility that of RiskMetrics (1996): an exponentially weighted mean of
-    // squared log returns. A change of exposure below the band is not traded.
+    // VolatilityTarget: exposure = min(1, target / volatility), the volatility that of RiskMetrics (1996): an exponentially weighted mean
+    // of squared log returns. A change of exposure below the band is not traded.
     double targetVolatility = 0.4;   ///< annualised
     double volatilityHalfLife = 288; ///< bars
     double rebalanceBand = 0.1;

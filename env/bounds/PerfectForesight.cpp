@@ -19,9 +19,8 @@ struct ShortAccount {
 /// Keeps the accounts that are worth most at some price from 0 on: the upper envelope of the lines cash - owed * price.
 void keepEnvelope(std::vector<ShortAccount>& accounts)
 {
-    std::ranges::sort(accounts, [](const ShortAccount& a, const ShortAccount& b) {
-        return a.owed != b.owed ? a.owed < b.owed : a.cash > b.cash;
-    });
+    std::ranges::sort(accounts,
+                      [](const ShortAccount& a, const ShortAccount& b) { return a.owed != b.owed ? a.owed < b.owed : a.cash > b.cash; });
     std::vector<ShortAccount> kept;
     for (const ShortAccount& next : accounts) {
         if (!kept.empty() && next.cash <= kept.back().cash)
@@ -107,7 +106,8 @@ private:
 double attainableLogGrowth(const Market& market, RowRange rows, const CostModel& costs, bool allowShort)
 {
     if (rows.last > market.rows() || rows.first + 2 > rows.last)
-        throw Error(ErrorKind::BadInput, "rows {} to {}: a bound needs two rows or more of the {} that are there", rows.first, rows.last, market.rows());
+        throw Error(ErrorKind::BadInput, "rows {} to {}: a bound needs two rows or more of the {} that are there", rows.first, rows.last,
+                    market.rows());
     const double fee = costs.takerFeeBps * 1e-4;
     const double halfSpread = costs.halfSpreadBps * 1e-4;
     Frontier frontier(allowShort);

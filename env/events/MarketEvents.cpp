@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/Error.h"
 #include "base/Rng.h"
+#include "env/NameList.h"
 
 namespace btcai {
 
@@ -17,8 +17,8 @@ constexpr double kSecondsPerYear = 365.0 * 86400.0;
 
 struct KindInfo {
     std::string_view name;
-    double size = 0.0;          ///< typical
-    std::int64_t seconds = 0;   ///< typical duration
+    double size = 0.0;        ///< typical
+    std::int64_t seconds = 0; ///< typical duration
     bool eitherSign = false;
 };
 
@@ -41,9 +41,9 @@ std::size_t barsOf(double seconds, std::int64_t intervalSeconds)
 
 /// What an event does to one row.
 struct Effect {
-    double level = 0.0;         ///< of the log price at the close, on top of the original's
-    double openLevel = 0.0;     ///< the same at the open
-    double extraReturn = 0.0;   ///< the log return is 1 + this times as large
+    double level = 0.0;       ///< of the log price at the close, on top of the original's
+    double openLevel = 0.0;   ///< the same at the open
+    double extraReturn = 0.0; ///< the log return is 1 + this times as large
     double wickFactor = 1.0;
     double volumeFactor = 1.0;
     bool isMissing = false;
@@ -95,7 +95,8 @@ void check(const MarketEvent& event, std::size_t rows)
 {
     const std::string_view name = infoOf(event.kind).name;
     if (event.row >= rows || event.bars < 1 || event.bars > rows - event.row)
-        throw Error(ErrorKind::BadInput, "{} of {} bars from row {} on: does not fit into the {} rows of the data", name, event.bars, event.row, rows);
+        throw Error(ErrorKind::BadInput, "{} of {} bars from row {} on: does not fit into the {} rows of the data", name, event.bars,
+                    event.row, rows);
     const bool isPossible = [&] {
         switch (event.kind) {
         case EventKind::VolatilitySpike: return event.size > 1.0 && event.size <= 100.0;
@@ -106,7 +107,8 @@ void check(const MarketEvent& event, std::size_t rows)
         }
     }();
     if (!isPossible)
-        throw Error(ErrorKind::BadInput, "{} at row {}: a size of {} over {} bars is out of range", name, event.row, event.size, event.bars);
+        throw Error(ErrorKind::BadInput, "{} at row {}: a size of {} over {} bars is out of range", name, event.row, event.size,
+                    event.bars);
 }
 
 /// Walks over the rows and keeps what is under way.
@@ -172,7 +174,8 @@ private:
         }
         result.volume *= effect.volumeFactor;
         if (!(result.low > 0.0 && std::isfinite(result.high) && std::isfinite(result.volume)))
-            throw Error(ErrorKind::Numeric, "events: the bar at {} leaves the range of numbers; use smaller events or fewer", bar.timestamp);
+            throw Error(ErrorKind::Numeric, "events: the bar at {} leaves the range of numbers; use smaller events or fewer",
+                        bar.timestamp);
         return result;
     }
 
@@ -201,7 +204,8 @@ FundingSeries spiked(const BarSeries& series, const FundingSeries& funding, std:
             }
         }
         if (!isFound)
-            throw Error(ErrorKind::BadInput, "funding-spike at row {}: no settlement falls into its time; give funding rates of the data's time", event.row);
+            throw Error(ErrorKind::BadInput,
+                        "funding-spike at row {}: no settlement falls into its time; give funding rates of the data's time", event.row);
         isChanged = true;
     }
     return isChanged ? FundingSeries(funding.instrument(), std::move(rates)) : funding;
@@ -221,26 +225,7 @@ std::optional<EventKind> eventKindFromName(std::string_view name)
 
 std::vector<EventKind> parseEventKinds(std::string_view text)
 {
-    if (text == "none")
-        return {};
-    if (text == "all")
-        return {kEventKinds.begin(), kEventKinds.end()};
-    std::vector<EventKind> kinds;
-    for (std::size_t begin = 0; begin <= text.size();) {
-        const std::size_t end = std::min(text.find(',', begin), text.size());
-        const auto kind = eventKindFromName(text.substr(begin, end - begin));
-        if (!kind) {
-            std::vector<std::string_view> names;
-            for (const KindInfo& info : kInfos)
-                names.push_back(info.name);
-            throw Error(ErrorKind::BadInput, "'{}' is no event: write none, all, or of {} some with commas between", text.substr(begin, end - begin),
-                        fmt::join(names, ", "));
-        }
-        if (std::ranges::find(kinds, *kind) == kinds.end())
-            kinds.push_back(*kind);
-        begin = end + 1;
-    }
-    return kinds;
+    return text == "none" ? std::vector<EventKind>() : parseNameList(text, kEventKinds, eventKindName, "event");
 }
 
 MarketEvent typicalEvent(EventKind kind, std::size_t row, std::int64_t intervalSeconds)
@@ -254,8 +239,8 @@ std::vector<MarketEvent> drawEvents(const EventDrawOptions& options, const RowRa
 {
     const double perBar = options.ratePerYear * static_cast<double>(intervalSeconds) / kSecondsPerYear;
     if (!(perBar >= 0.0 && perBar <= 1.0))
-        throw Error(ErrorKind::BadInput, "events: a rate of {} a year is out of range; write 0 up to one a bar, {:.0f} a year", options.ratePerYear,
-                    kSecondsPerYear / static_cast<double>(intervalSeconds));
+        throw Error(ErrorKind::BadInput, "events: a rate of {} a year is out of range; write 0 up to one a bar, {:.0f} a year",
+                    options.ratePerYear, kSecondsPerYear / static_cast<double>(intervalSeconds));
     std::vector<MarketEvent> events;
     for (const EventKind kind : options.kinds) {
         const KindInfo& info = infoOf(kind);

@@ -22,7 +22,8 @@ struct StressScenario {
 std::span<const StressScenario> stressScenarios();
 const StressScenario* findStressScenario(std::string_view name);
 
-/// The rows of a scenario. Throws Error(BadInput) saying which data it needs when the series does not hold its whole time, or less than a half of its bars.
+/// The rows of a scenario. Throws Error(BadInput) saying which data it needs when the series does not hold its whole time, or less than a
+/// half of its bars.
 RowRange scenarioRows(const StressScenario& scenario, const BarSeries& series);
 
 } // namespace btcai

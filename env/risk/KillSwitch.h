@@ -7,8 +7,8 @@ namespace btcai {
 
 /// A latch that stops all orders for good. Thread-safe and without a lock that a sender could keep from the one who throws it.
 ///
-/// Whoever sends an order holds a Permit from before the order is judged until it is sent. After `throwSwitch()` no further permit is given;
-/// after `throwAndWait()` returned, those given before have ended too: no order is sent from then on, in any thread.
+/// Whoever sends an order holds a Permit from before the order is judged until it is sent. After `throwSwitch()` no further permit is
+/// given; after `throwAndWait()` returned, those given before have ended too: no order is sent from then on, in any thread.
 class KillSwitch {
 public:
     KillSwitch() = default;
@@ -39,7 +39,8 @@ public:
     void throwAndWait() noexcept
     {
         throwSwitch();
-        for (std::uint64_t state = m_state.load(std::memory_order_seq_cst); state != kThrown; state = m_state.load(std::memory_order_seq_cst))
+        for (std::uint64_t state = m_state.load(std::memory_order_seq_cst); state != kThrown;
+             state = m_state.load(std::memory_order_seq_cst))
             m_state.wait(state, std::memory_order_seq_cst);
     }
 

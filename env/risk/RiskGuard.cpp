@@ -14,9 +14,9 @@ namespace btcai {
 
 namespace {
 
-constexpr std::array<std::string_view, 15> kReasonNames{"allowed",    "kill-switch", "unjudgeable", "no-equity", "positions",
-                                                        "position-share", "exposure", "leverage",   "daily-loss", "total-loss",
-                                                        "drawdown",   "cool-down",   "correlation", "historical-var", "parametric-var"};
+constexpr std::array<std::string_view, 15> kReasonNames{"allowed",        "kill-switch", "unjudgeable", "no-equity",      "positions",
+                                                        "position-share", "exposure",    "leverage",    "daily-loss",     "total-loss",
+                                                        "drawdown",       "cool-down",   "correlation", "historical-var", "parametric-var"};
 
 const GuardVerdict kAllowed{GuardReason::Allowed, {}};
 
@@ -123,7 +123,8 @@ RiskGuard::RiskGuard(const RiskLimits& limits, KillSwitch& killSwitch) : m_limit
     if (!(limits.varConfidence > 0.0 && limits.varConfidence < 1.0))
         throw Error(ErrorKind::BadInput, "risk guard: varConfidence is {}; it must be within (0, 1)", limits.varConfidence);
     if (limits.leastReturns < 2)
-        throw Error(ErrorKind::BadInput, "risk guard: leastReturns is {}; two are the least that a deviation can be told from", limits.leastReturns);
+        throw Error(ErrorKind::BadInput, "risk guard: leastReturns is {}; two are the least that a deviation can be told from",
+                    limits.leastReturns);
 }
 
 GuardVerdict RiskGuard::killed() { return refuse(GuardReason::KillSwitch, "the kill switch has been thrown"); }
@@ -158,7 +159,8 @@ GuardVerdict RiskGuard::judgeLosses(const GuardState& state) const
     if (const double drawdown = lossOf(state.peakEquity); drawdown >= m_limits.maxDrawdown)
         return refuseBeyond(GuardReason::Drawdown, "a drawdown", drawdown, m_limits.maxDrawdown);
     if (state.barsSinceLoss < m_limits.coolDownBars)
-        return refuse(GuardReason::CoolDown, fmt::format("{} bars have passed since a loss, of the {} to wait", state.barsSinceLoss, m_limits.coolDownBars));
+        return refuse(GuardReason::CoolDown,
+                      fmt::format("{} bars have passed since a loss, of the {} to wait", state.barsSinceLoss, m_limits.coolDownBars));
     return kAllowed;
 }
 
@@ -206,13 +208,15 @@ GuardVerdict RiskGuard::judgeCorrelation(const GuardState& state, const OrderReq
             const auto ours = latest(order.returns, count), theirs = latest(position.returns, count);
             const auto measured = ours && theirs ? correlation(*ours, *theirs) : std::nullopt;
             if (!measured)
-                return refuse(GuardReason::Unjudgeable, fmt::format("the correlation with the position in instrument {} can't be told from its returns",
-                                                                    position.instrument));
+                return refuse(
+                    GuardReason::Unjudgeable,
+                    fmt::format("the correlation with the position in instrument {} can't be told from its returns", position.instrument));
             together = *measured;
         }
         together *= side * (position.quantity > 0.0 ? 1.0 : -1.0);
         if (together > m_limits.maxCorrelation)
-            return refuseBeyond(GuardReason::Correlation, fmt::format("a correlation with the position in instrument {}", position.instrument), together,
+            return refuseBeyond(GuardReason::Correlation,
+                                fmt::format("a correlation with the position in instrument {}", position.instrument), together,
                                 m_limits.maxCorrelation);
     }
     return kAllowed;

@@ -16,18 +16,18 @@ struct RiskLimits {
     static constexpr double kOff = std::numeric_limits<double>::infinity();
 
     std::size_t maxPositions = std::numeric_limits<std::size_t>::max(); ///< open at once
-    double maxPositionShare = kOff;  ///< |value| of all positions in one instrument, net
-    double maxExposure = kOff;       ///< |sum of the instruments' signed values|
-    double maxLeverage = kOff;       ///< sum over the instruments of |net value|
-    double maxDailyLoss = kOff;      ///< 1 - equity / equity at the day's start
-    double maxTotalLoss = kOff;      ///< 1 - equity / initial equity
-    double maxDrawdown = kOff;       ///< 1 - equity / highest equity
-    std::size_t coolDownBars = 0;    ///< after a position was closed with a loss
-    double maxCorrelation = kOff;    ///< of a new position's returns with those of each open one, each with the sign of its side
-    double maxHistoricalVar = kOff;  ///< value at risk of one bar after the order, env/risk/ValueAtRisk.h
+    double maxPositionShare = kOff;                                     ///< |value| of all positions in one instrument, net
+    double maxExposure = kOff;                                          ///< |sum of the instruments' signed values|
+    double maxLeverage = kOff;                                          ///< sum over the instruments of |net value|
+    double maxDailyLoss = kOff;                                         ///< 1 - equity / equity at the day's start
+    double maxTotalLoss = kOff;                                         ///< 1 - equity / initial equity
+    double maxDrawdown = kOff;                                          ///< 1 - equity / highest equity
+    std::size_t coolDownBars = 0;                                       ///< after a position was closed with a loss
+    double maxCorrelation = kOff;   ///< of a new position's returns with those of each open one, each with the sign of its side
+    double maxHistoricalVar = kOff; ///< value at risk of one bar after the order, env/risk/ValueAtRisk.h
     double maxParametricVar = kOff;
     double varConfidence = 0.99;
-    std::size_t leastReturns = 100;  ///< that a correlation or a value at risk needs
+    std::size_t leastReturns = 100; ///< that a correlation or a value at risk needs
 
     bool operator==(const RiskLimits&) const = default;
 };
@@ -35,9 +35,10 @@ struct RiskLimits {
 /// One open position (a lot; an instrument may have several).
 struct OpenPosition {
     int instrument = 0;
-    double quantity = 0.0;           ///< base coin, signed; not 0
-    double price = 0.0;              ///< the mark, quote currency
-    std::span<const double> returns{}; ///< simple returns of the instrument's last bars, the latest last; may be empty where no limit needs it
+    double quantity = 0.0; ///< base coin, signed; not 0
+    double price = 0.0;    ///< the mark, quote currency
+    std::span<const double>
+        returns{}; ///< simple returns of the instrument's last bars, the latest last; may be empty where no limit needs it
 };
 
 /// All that a verdict depends on. Equities are net of deposits and withdrawals: what was paid in is no profit, what was taken out no loss.
@@ -53,9 +54,9 @@ struct GuardState {
 
 struct OrderRequest {
     int instrument = 0;
-    double quantity = 0.0; ///< base coin, signed: positive buys
-    double price = 0.0;    ///< the mark, quote currency
-    double cost = 0.0;     ///< fee, spread and impact at most expected of the fill, quote currency; not negative
+    double quantity = 0.0;             ///< base coin, signed: positive buys
+    double price = 0.0;                ///< the mark, quote currency
+    double cost = 0.0;                 ///< fee, spread and impact at most expected of the fill, quote currency; not negative
     std::span<const double> returns{}; ///< as in OpenPosition
 };
 
@@ -91,10 +92,12 @@ struct GuardVerdict {
 ///
 /// - A reduction (the order is opposite to the net position of its instrument and not larger) is allowed by every limit, since no limit may
 ///   keep anybody in a risk. The kill switch stops it too: what is open then is for a person to close.
-/// - Any other order opens a position of its own. It is judged by the account as it would stand after the order filled whole and its cost was
-///   paid, and by what the account has lost. It is refused at the first limit that it violates. Loss limits refuse from the limit on (>=), the
-///   others beyond it (>).
-/// - What opens in the direction of an open position of the same instrument correlates with it by 1, so that maxCorrelation below 1 allows no second lot.
+/// - Any other order opens a position of its own. It is judged by the account as it would stand after the order filled whole and its cost
+/// was
+///   paid, and by what the account has lost. It is refused at the first limit that it violates. Loss limits refuse from the limit on (>=),
+///   the others beyond it (>).
+/// - What opens in the direction of an open position of the same instrument correlates with it by 1, so that maxCorrelation below 1 allows
+/// no second lot.
 class RiskGuard {
 public:
     /// Throws Error(BadInput) naming a limit that is negative, NaN or out of range. The switch must outlive the guard.

@@ -11,7 +11,8 @@ namespace {
 
 bool canBeTold(std::span<const double> profits, double confidence)
 {
-    return profits.size() >= 2 && confidence > 0.0 && confidence < 1.0 && std::ranges::all_of(profits, [](double p) { return std::isfinite(p); });
+    return profits.size() >= 2 && confidence > 0.0 && confidence < 1.0 &&
+           std::ranges::all_of(profits, [](double p) { return std::isfinite(p); });
 }
 
 } // namespace
@@ -47,7 +48,8 @@ std::optional<double> parametricValueAtRisk(std::span<const double> profits, dou
 
 double normalQuantile(double probability)
 {
-    // Bisection on Phi(x) = erfc(-x / sqrt 2) / 2, in the lower half, where erfc keeps its relative precision. A limit is computed once, so speed is no matter.
+    // Bisection on Phi(x) = erfc(-x / sqrt 2) / 2, in the lower half, where erfc keeps its relative precision. A limit is computed once, so
+    // speed is no matter.
     if (probability > 0.5)
         return -normalQuantile(1.0 - probability);
     double low = -40.0, high = 0.0;

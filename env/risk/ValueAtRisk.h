@@ -13,8 +13,8 @@ namespace btcai {
 /// inf{l : F(l) >= confidence} (McNeil, Frey and Embrechts, Quantitative Risk Management, 2015, section 2.2 and 9.2).
 std::optional<double> historicalValueAtRisk(std::span<const double> profits, double confidence);
 
-/// Of a normal distribution with the sample's mean and deviation: z(confidence) * deviation - mean (variance-covariance method, same book, section
-/// 9.2). Thin tails: it errs downwards where losses are heavy-tailed, as those of this market are.
+/// Of a normal distribution with the sample's mean and deviation: z(confidence) * deviation - mean (variance-covariance method, same book,
+/// section 9.2). Thin tails: it errs downwards where losses are heavy-tailed, as those of this market are.
 std::optional<double> parametricValueAtRisk(std::span<const double> profits, double confidence);
 
 /// The quantile of the standard normal distribution, to within 1e-12, for a probability within (0, 1).

@@ -27,8 +27,10 @@ std::string_view sizingReasonName(SizingReason reason)
 PositionSizer::PositionSizer(const SizingOptions& options) : m_options(options)
 {
     const auto isShare = [](double value) { return value >= 0.0 && value <= 1.0; };
-    require(std::isfinite(options.maxExposure) && options.maxExposure >= 0.0, "maxExposure", options.maxExposure, "finite and not negative");
-    require(std::isfinite(options.fullExposure) && options.fullExposure >= 0.0, "fullExposure", options.fullExposure, "finite and not negative");
+    require(std::isfinite(options.maxExposure) && options.maxExposure >= 0.0, "maxExposure", options.maxExposure,
+            "finite and not negative");
+    require(std::isfinite(options.fullExposure) && options.fullExposure >= 0.0, "fullExposure", options.fullExposure,
+            "finite and not negative");
     require(options.maxUncertainty > 0.0, "maxUncertainty", options.maxUncertainty, "above 0");
     require(isShare(options.uncertaintyPenalty), "uncertaintyPenalty", options.uncertaintyPenalty, "within [0, 1]");
     require(isShare(options.kellyFraction) && options.kellyFraction > 0.0, "kellyFraction", options.kellyFraction, "within (0, 1]");
@@ -46,7 +48,8 @@ SizingDecision PositionSizer::size(const SizingInput& input) const
         if (input.deviation > m_options.maxUncertainty)
             return {0.0, SizingReason::Uncertain};
     }
-    const double penalised = std::isfinite(m_options.maxUncertainty) ? 1.0 - m_options.uncertaintyPenalty * input.deviation / m_options.maxUncertainty : 1.0;
+    const double penalised =
+        std::isfinite(m_options.maxUncertainty) ? 1.0 - m_options.uncertaintyPenalty * input.deviation / m_options.maxUncertainty : 1.0;
     double exposure = m_options.fullExposure;
     switch (m_options.method) {
     case SizingMethod::Fixed: break;

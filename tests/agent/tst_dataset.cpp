@@ -183,6 +183,51 @@ private slots:
         }
     }
 
+    // Events stand in the copies alone: what is tested and how features are scaled stays, and each copy has events of its own.
+    void eventsAreLearnedFromOnly()
+    {
+        RunConfig config = smallConfig();
+        config.features.select = "default,funding";
+        const BarSeries series = market(12000);
+        std::vector<FundingRate> rates;
+        for (std::int64_t time = series.startTime(); time < series.timestamp(series.size()) + 10 * 86400; time += 28800)
+            rates.push_back({time, 0.0001});
+        const FundingSeries funding("X", rates);
+        const std::size_t context = contextRows(config);
+        const MarketDataset plain = makeMarketDataset(config, {series, funding}, context);
+        QVERIFY(plain.copies.empty());
+        config.events.kinds = "all";
+        config.events.ratePerYear = 300.0;
+        config.augment.copies = 2;
+        const MarketDataset dataset = makeMarketDataset(config, {series, funding}, context);
+        QVERIFY(dataset.split.training == plain.split.training && dataset.split.test == plain.split.test && dataset.copies.size() == 2);
+        QCOMPARE(dataset.normalizer.hash(), plain.normalizer.hash());
+        QVERIFY(std::ranges::equal(std::span(dataset.market->mark).first(12000), plain.market->mark));
+        QVERIFY(std::ranges::equal(dataset.features.values().first(12000 * plain.features.columns()), plain.features.values()));
+        const RowRange original = plain.split.training.front();
+        const auto column = static_cast<std::size_t>(std::ranges::find(dataset.features.names(), "FUNDING_RATE") - dataset.features.names().begin());
+        std::vector<std::size_t> changed(2), spikes(2), missing(2);
+        const auto& mark = dataset.market->mark;
+        for (std::size_t c = 0; c < 2; ++c) {
+            const RowRange& copy = dataset.copies[c];
+            for (std::size_t i = 0; i < copy.size(); ++i) {
+                changed[c] += mark[copy.first + i] != plain.market->mark[original.first + i] && mark[copy.first + i] != mark[dataset.copies[1 - c].first + i];
+                spikes[c] += std::abs(dataset.features.row(copy.first + i)[column]) > 0.0005F;
+                missing[c] += dataset.market->present[copy.first + i] ? 0 : 1;
+            }
+        }
+        QVERIFY2(changed[0] > original.size() / 2, QByteArray::number(int(changed[0])));
+        QVERIFY(spikes[0] > 0 && spikes[1] > 0 && missing[0] > 10 && missing[0] != missing[1]);
+        QVERIFY(std::ranges::equal(makeMarketDataset(config, {series, funding}, context).market->mark, dataset.market->mark)); // by seed
+        config.events.seed = 2;
+        QVERIFY(!std::ranges::equal(makeMarketDataset(config, {series, funding}, context).market->mark, dataset.market->mark));
+        // Without rates "all" goes without funding spikes; asked for by name they are an error.
+        config.features.select = "default";
+        makeMarketDataset(config, {series}, context);
+        config.events.kinds = "gap,funding-spike";
+        QVERIFY(messageOf([&] { makeMarketDataset(config, {series}, context); }).find("features.funding") != std::string::npos);
+    }
+
     void badDataAreRefusedUnlessAsked()
     {
         QTemporaryDir folder;

@@ -3,6 +3,7 @@
 
 #include <QTest>
 
+#include "agent/config/EnvironmentOptions.h"
 #include "agent/dataset/MarketDataset.h"
 #include "env/TradingEnv.h"
 #include "models/MarketEncoder.h"
@@ -64,7 +65,7 @@ double attainableLogReturn(const RunConfig& config, const SyntheticMarket& marke
     options.episodeBars = dataset.split.test.size() - 1;
     options.startGrid = static_cast<std::size_t>(config.model.patchBars);
     options.randomStarts = false;
-    options.costs = config.costs;
+    options.costs = environmentOptions(config).costs;
     TradingEnv env(dataset.market, options);
     env.reset(1);
     StepResult result;

@@ -43,7 +43,8 @@ private slots:
         m_data = m_folder.filePath("btcusd.csv");
         writeText(m_data, m_csv);
         m_run = m_folder.filePath("run");
-        const CliResult trained = runBtcai(QStringList{"train", "--data", m_data, "--run", m_run, "--seed", "7", "--steps", "1280", "--json"} + tinyRun());
+        const CliResult trained =
+            runBtcai(QStringList{"train", "--data", m_data, "--run", m_run, "--seed", "7", "--steps", "1280", "--json"} + tinyRun());
         QVERIFY2(trained.code == 0, trained.shown());
         protocol::replayEvents((m_run + "/events.jsonl").toStdString(), [this](const protocol::Event& event) {
             if (const auto* info = std::get_if<protocol::RunInfo>(&event))
@@ -59,7 +60,8 @@ private slots:
         std::vector<std::string> names;
         for (const Json& row : json["evaluation"]["rows"])
             names.push_back(row["name"]);
-        QVERIFY((names == std::vector<std::string>{"agent (sampled)", "agent (argmax)", "buy and hold", "cash", "volatility-target", "ma-cross", "mean-reversion", "grid", "random"}));
+        QVERIFY((names == std::vector<std::string>{"agent (sampled)", "agent (argmax)", "buy and hold", "cash", "volatility-target",
+                                                   "ma-cross", "mean-reversion", "grid", "random"}));
         const Json& rows = json["evaluation"]["rows"];
         // Random trades as much as the agent, more or less: its equity is another.
         const double turnover = rows[0]["turnover"], random = rows[8]["turnover"];
@@ -72,13 +74,14 @@ private slots:
             QVERIFY2(share <= 1.0 && std::abs(share * growth - std::log1p(row["total_return"].get<double>())) < 1e-9, result.out);
         }
         const CliResult text = runBtcai({"evaluate", "--run", m_run, "--baselines", "grid"});
-        QVERIFY2(text.code == 0 && text.out.contains("perfect foresight") && text.out.contains("grid") && !text.out.contains("ma-cross"), text.shown());
+        QVERIFY2(text.code == 0 && text.out.contains("perfect foresight") && text.out.contains("grid") && !text.out.contains("ma-cross"),
+                 text.shown());
         const CliResult unknown = runBtcai({"evaluate", "--run", m_run, "--baselines", "grid,moon"});
         QVERIFY2(unknown.code == 2 && unknown.says("'moon'") && unknown.says("mean-reversion"), unknown.shown());
     }
 
-    // From the CSV file alone: the most cash and the most coins that fee (10 bps) and half spread (1 bp) leave, bar by bar, from the first close of the test part to
-    // the last but one.
+    // From the CSV file alone: the most cash and the most coins that fee (10 bps) and half spread (1 bp) leave, bar by bar, from the first
+    // close of the test part to the last but one.
     void theAttainableIsWhatThePricesSay()
     {
         double cash = 1.0, coins = 0.0, lastClose = 0.0;
@@ -95,15 +98,21 @@ private slots:
         const CliResult result = runBtcai({"evaluate", "--run", m_run, "--baselines", "cash", "--json"});
         QVERIFY2(result.code == 0, result.shown());
         const double got = result.json()["attainable"]["log_growth"], expected = std::log(std::max(cash, coins * lastClose));
-        QVERIFY2(expected > 0.1 && std::abs(got - expected) < 1e-9, QByteArray::number(got, 'g', 12) + " " + QByteArray::number(expected, 'g', 12));
+        QVERIFY2(expected > 0.1 && std::abs(got - expected) < 1e-9,
+                 QByteArray::number(got, 'g', 12) + " " + QByteArray::number(expected, 'g', 12));
     }
 
-    // A stretch of history that the data hold is traded from its first to its last but one close, and the result says how much of it the agent has seen.
+    // A stretch of history that the data hold is traded from its first to its last but one close, and the result says how much of it the
+    // agent has seen.
     void aStretchOfHistory()
     {
         const std::int64_t from = parseUtc("2018-11-13"), to = parseUtc("2018-11-29");
-        const auto overlap = [&](std::int64_t first, std::int64_t last) { return std::max<std::int64_t>(0, std::min(to, last) - std::max(from, first)); };
-        const double seen = static_cast<double>(overlap(m_info.trainFrom, m_info.trainTo) + overlap(m_info.validationFrom, m_info.validationTo)) / static_cast<double>(to - from);
+        const auto overlap = [&](std::int64_t first, std::int64_t last) {
+            return std::max<std::int64_t>(0, std::min(to, last) - std::max(from, first));
+        };
+        const double seen =
+            static_cast<double>(overlap(m_info.trainFrom, m_info.trainTo) + overlap(m_info.validationFrom, m_info.validationTo)) /
+            static_cast<double>(to - from);
         QVERIFY(seen > 0.5 && seen < 1.0);
         const CliResult result = runBtcai({"evaluate", "--run", m_run, "--scenario", "2018-november", "--json"});
         QVERIFY2(result.code == 0, result.shown());
@@ -133,19 +142,41 @@ private slots:
         QVERIFY2(result.code == 2 && result.says("0 bars stand before it"), result.shown());
     }
 
-    // A gap of -5 % in the middle of the part: buy-and-hold is worth exp(-0.05) of its coins' value less, and whoever is in cash loses nothing.
+    // A gap of -5 % in the middle of the part: buy-and-hold is worth exp(-0.05) of its coins' value less, and whoever is in cash loses
+    // nothing.
     void anEventInTheMiddle()
     {
         const CliResult plain = runBtcai({"evaluate", "--run", m_run, "--json"});
         const CliResult result = runBtcai({"evaluate", "--run", m_run, "--scenario", "gap", "--json"});
         QVERIFY2(result.code == 0 && plain.code == 0, result.shown());
         const Json json = result.json();
-        const auto worth = [](const Json& of, std::size_t row) { return 1.0 + of["evaluation"]["rows"][row]["total_return"].get<double>(); };
+        const auto worth = [](const Json& of, std::size_t row) {
+            return 1.0 + of["evaluation"]["rows"][row]["total_return"].get<double>();
+        };
         // All but a few units of rounding of the cash is in coins.
         QVERIFY2(std::abs(worth(json, 2) / worth(plain.json(), 2) - std::exp(-0.05)) < 2e-3, result.shown());
         QVERIFY(worth(json, 3) == 1.0 && json["scenario"]["size"] == -0.05);
         const CliResult funding = runBtcai({"evaluate", "--run", m_run, "--scenario", "funding-spike"});
         QVERIFY2(funding.code == 2 && funding.says("give funding rates"), funding.shown());
+    }
+
+    // The reward of the defaults and of a configuration passes; a configuration that is none is named.
+    void theRewardCanBeChecked()
+    {
+        const CliResult plain = runBtcai({"check", "--reward"});
+        QVERIFY2(plain.code == 0 && plain.out.contains("reward-without-equity") && !plain.out.contains("VIOLATIONS"), plain.shown());
+        const QString file = m_folder.filePath("run.toml");
+        writeText(file, "[account]\nallow_short = true\nexposure = 0.7\n[costs]\nimpact_bps = 200.0\n[reward]\ndrawdown_penalty = 2.0\n");
+        const CliResult result = runBtcai({"check", "--reward", "--config", file, "--json"});
+        QVERIFY2(result.code == 0, result.shown());
+        const Json json = result.json();
+        QVERIFY(json["passed"] == true && json["checks"].size() == 10);
+        for (const Json& check : json["checks"])
+            QVERIFY2(check["comparisons"].get<int>() > 1000 || check["name"] == "stops-hold", result.out);
+        writeText(file, "[costs]\ntaker_fee_bps = -1.0\n");
+        const CliResult refused = runBtcai({"check", "--reward", "--config", file});
+        QVERIFY2(refused.code == 2 && refused.says("taker_fee_bps"), refused.shown());
+        QVERIFY(runBtcai({"check", "--config", file}).code == 1 && runBtcai({"check"}).code == 2);
     }
 
 private:

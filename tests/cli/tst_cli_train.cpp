@@ -130,6 +130,19 @@ private slots:
         CliResult result = runBtcai({"evaluate", "--run", m_run, "--json"});
         QVERIFY2(result.code == 0, result.shown());
         QVERIFY2(result.json()["evaluation"]["rows"] == m_trained.json()["evaluation"]["rows"], result.out + m_trained.out);
+        // The forecasts of both horizons are judged, by a calibration that never saw the part: every row whose outcome is known within it.
+        const Json calibration = result.json()["calibration"];
+        QVERIFY2(calibration == m_trained.json()["calibration"] && calibration.size() == 2, result.out);
+        QVERIFY(calibration[0]["part"] == "test" && calibration[0]["horizon_bars"] == 1 && calibration[1]["horizon_bars"] == 4);
+        for (const Json& judged : calibration) {
+            QVERIFY(judged["count"].get<int>() > 500);
+            std::int64_t inBins = 0, inRegimes = 0;
+            for (const Json& bin : judged["reliability"])
+                inBins += bin["count"].get<std::int64_t>();
+            for (const Json& regime : judged["regimes"])
+                inRegimes += regime["count"].get<std::int64_t>();
+            QVERIFY(inBins == judged["count"] && inRegimes == judged["count"]);
+        }
         result = runBtcai({"evaluate", "--run", m_run});
         QVERIFY2(result.code == 0 && result.out.contains("buy and hold") && result.out.contains("agent (argmax)"), result.shown());
         result = runBtcai({"evaluate", "--run", m_run, "--part", "tomorrow"});

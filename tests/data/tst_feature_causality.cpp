@@ -31,7 +31,7 @@ public:
         ++m_next;
         return m_next < m_all.size() ? std::log(m_all[m_next].close / bar.close) : 0.0;
     }
-    void run(std::span<const Bar> bars, std::span<double> values) override
+    void run(const BarBlock& bars, std::span<double> values) override
     {
         for (std::size_t i = 0; i < bars.size(); ++i)
             values[i] = push(bars[i]);

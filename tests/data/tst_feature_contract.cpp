@@ -96,13 +96,14 @@ private slots:
     void pushAllocatesNothing()
     {
         const std::vector<Bar> bars = wanderingBars(1000);
+        const BarTable table(bars);
         std::vector<double> values(bars.size());
         for (const FeatureInfo& info : featureCatalog()) {
             const auto kernel = info.make(300);
             const std::size_t before = allocations.load();
             for (const Bar& bar : bars)
                 kernel->push(bar);
-            kernel->run(bars, values);
+            kernel->run(table.block(), values);
             QVERIFY2(allocations.load() == before, info.name.c_str());
         }
         const std::size_t before = allocations.load();

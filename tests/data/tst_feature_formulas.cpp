@@ -22,7 +22,7 @@ std::vector<double> run(const std::string& name, const std::vector<Bar>& bars, c
     const FeatureInfo& info = findFeature(name);
     const auto kernel = info.make(300);
     std::vector<double> values(bars.size());
-    runKernel(*kernel, 300, bars, funding, values);
+    runKernel(*kernel, 300, BarTable(bars).block(), funding, values);
     return values;
 }
 

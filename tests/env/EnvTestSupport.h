@@ -54,6 +54,17 @@ inline TradingEnvOptions oneAccount(const Market& market)
     return options;
 }
 
+/// Terms for runExposures: 1000 of cash.
+inline TradingEnvOptions termsOf(double exposure, bool allowShort, const CostModel& costs)
+{
+    TradingEnvOptions terms;
+    terms.initialCash = 1000.0;
+    terms.exposure = exposure;
+    terms.allowShort = allowShort;
+    terms.costs = costs;
+    return terms;
+}
+
 inline constexpr std::uint8_t kFlat = 0, kLong = 1, kShort = 2;
 
 /// Steps an environment whose lanes all take the same action.

@@ -38,16 +38,6 @@ BaselineOptions shortWindows()
 
 using Exposures = std::vector<double>;
 
-TradingEnvOptions termsOf(double exposure, bool allowShort, const CostModel& costs)
-{
-    TradingEnvOptions terms;
-    terms.initialCash = 1000.0;
-    terms.exposure = exposure;
-    terms.allowShort = allowShort;
-    terms.costs = costs;
-    return terms;
-}
-
 } // namespace
 
 class TestBaselines : public QObject {

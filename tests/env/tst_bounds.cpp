@@ -22,9 +22,10 @@ double growth(const Market& market, const CostModel& costs, bool allowShort)
 
 bool near(double a, double b, double share = 1e-12) { return std::abs(a - b) <= share * std::max(std::abs(a), std::abs(b)); }
 
-/// The best of all sequences of holding, all flat, all in and (where allowed) short for the whole equity, one by one: a check that shares no idea with
-/// the dynamic program. Cash and coins of one account are carried through each sequence.
-double bestOfAllSequences(const Market& market, const CostModel& costs, bool allowShort, double cash = 1.0, double coins = 0.0, std::size_t row = 1)
+/// The best of all sequences of holding, all flat, all in and (where allowed) short for the whole equity, one by one: a check that shares
+/// no idea with the dynamic program. Cash and coins of one account are carried through each sequence.
+double bestOfAllSequences(const Market& market, const CostModel& costs, bool allowShort, double cash = 1.0, double coins = 0.0,
+                          std::size_t row = 1)
 {
     if (row == market.rows())
         return cash + coins * market.mark[row - 1];
@@ -62,7 +63,7 @@ double bestOfTheEnvironment(const std::shared_ptr<const Market>& market, const C
     for (std::size_t sequence = 0; sequence < sequences; ++sequence) {
         for (std::size_t i = 0, rest = sequence; i < steps; ++i, rest /= choices)
             exposures[i] = kTargets[rest % choices];
-        const ExposureRun run = runExposures(market, {0, market->rows()}, exposures, {.allowShort = allowShort, .costs = costs});
+        const ExposureRun run = runExposures(market, {0, market->rows()}, exposures, termsOf(1.0, allowShort, costs));
         best = std::max(best, run.equity.back());
     }
     return best;
@@ -91,9 +92,9 @@ class TestBounds : public QObject {
     Q_OBJECT
 
 private slots:
-    // Closes 100, 110, 100, 120; opens equal the close before. Without costs: in at 100, out at 110, in at 100, worth 120: 1.1 x 1.2 = 1.32.
-    // With 1 % of half spread: a coin costs 101 and brings 108.9, then costs 101 and is worth 120: 108.9 / 101 x 120 / 101 = 1.281050. With
-    // a fee of 10 % the detour would bring 99 for what cost 110: best is to buy once, 120 / 110 = 1.090909.
+    // Closes 100, 110, 100, 120; opens equal the close before. Without costs: in at 100, out at 110, in at 100, worth 120: 1.1 x 1.2
+    // = 1.32. With 1 % of half spread: a coin costs 101 and brings 108.9, then costs 101 and is worth 120: 108.9 / 101 x 120 / 101
+    // = 1.281050. With a fee of 10 % the detour would bring 99 for what cost 110: best is to buy once, 120 / 110 = 1.090909.
     void longAndFlatByHand()
     {
         const auto market = marketOf({TestBar{100, 100}, TestBar{100, 110}, TestBar{110, 100}, TestBar{100, 120}});
@@ -106,15 +107,15 @@ private slots:
         QVERIFY(near(growth(*market, fee, false), 120.0 / 110.0));
     }
 
-    // Closes 100, 80, 60. At 100 one coin is sold for each 100 of equity. At 80 equity is 2 x 100 - 80 = 120 a coin: 0.5 coins more are sold (1.5 in
-    // all). At 60: 200 + 40 - 1.5 x 60 = 150. Without shorts, nothing can be won.
+    // Closes 100, 80, 60. At 100 one coin is sold for each 100 of equity. At 80 equity is 2 x 100 - 80 = 120 a coin: 0.5 coins more are
+    // sold (1.5 in all). At 60: 200 + 40 - 1.5 x 60 = 150. Without shorts, nothing can be won.
     void shortByHand()
     {
         const auto market = marketOf({TestBar{100, 100}, TestBar{100, 80}, TestBar{80, 60}});
         QVERIFY(near(growth(*market, kFree, true), 1.5));
         QCOMPARE(growth(*market, kFree, false), 1.0);
-        // With a fee of 5 % the first coin brings 95. Equity at 80 is 195 - 80 = 115, so 115 / 80 = 1.4375 coins may be owed, 0.4375 more at 76 each:
-        // 195 + 0.4375 x 76 - 1.4375 x 60 = 142.
+        // With a fee of 5 % the first coin brings 95. Equity at 80 is 195 - 80 = 115, so 115 / 80 = 1.4375 coins may be owed, 0.4375 more
+        // at 76 each: 195 + 0.4375 x 76 - 1.4375 x 60 = 142.
         CostModel fee = kFree;
         fee.takerFeeBps = 500.0;
         QVERIFY(near(growth(*market, fee, true), 1.42));
@@ -141,7 +142,8 @@ private slots:
         QVERIFY(gains > 200);
     }
 
-    // With shorts a resize that buys is charged as a sale, so that the bound may lie above the best by twice the costs of that part, no more and seldom.
+    // With shorts a resize that buys is charged as a sale, so that the bound may lie above the best by twice the costs of that part, no
+    // more and seldom.
     void withShortsItIsABoundAndTight()
     {
         int equal = 0;
@@ -157,8 +159,8 @@ private slots:
         QVERIFY2(equal > 190, QByteArray::number(equal));
     }
 
-    // TradingEnv with the same costs: none of its action sequences beats the bound; where opens follow closes without a gap, the best long and flat one
-    // reaches it.
+    // TradingEnv with the same costs: none of its action sequences beats the bound; where opens follow closes without a gap, the best long
+    // and flat one reaches it.
     void noActionSequenceOfTheEnvironmentBeatsIt()
     {
         int reached = 0;
@@ -202,7 +204,7 @@ private slots:
                 const bool rises = row + 1 < market->rows() && market->mark[row + 1] > 1.02 * market->mark[row];
                 exposures[row] = foresees ? (rises ? 1.0 : 0.0) : rng.below(3) == 0 || row == 0 ? rng.uniform() : exposures[row - 1];
             }
-            const ExposureRun run = runExposures(market, {0, market->rows()}, exposures, {.initialCash = 1000.0, .costs = costs});
+            const ExposureRun run = runExposures(market, {0, market->rows()}, exposures, termsOf(1.0, false, costs));
             const double bound = attainableLogGrowth(*market, {0, market->rows() - 1}, costs, false);
             QVERIFY2(std::log(run.equity.back()) <= bound + 1e-12, std::to_string(i).c_str());
             closest = std::max(closest, std::log(run.equity.back()) / std::max(bound, 1e-9));
@@ -219,7 +221,8 @@ private slots:
         const auto market = marketOf(bars);
         QVERIFY(near(attainableLogGrowth(*market, {0, bars.size()}, kFree, false), 200'000 * std::log(1.01), 1e-9));
         // Short in the falls as well: each multiplies equity by 2 - 100 / 101.
-        QVERIFY(near(attainableLogGrowth(*market, {0, bars.size()}, kFree, true), 200'000 * (std::log(1.01) + std::log(2.0 - 100.0 / 101.0)), 1e-9));
+        QVERIFY(near(attainableLogGrowth(*market, {0, bars.size()}, kFree, true),
+                     200'000 * (std::log(1.01) + std::log(2.0 - 100.0 / 101.0)), 1e-9));
     }
 
     void rowsThatAreNotThereAreRefused()

@@ -38,7 +38,8 @@ BarSeries wandering(std::uint64_t seed, std::size_t rows)
     for (std::size_t i = 0; i < rows; ++i) {
         const double open = price * std::exp(0.0005 * rng.normal());
         price = open * std::exp(0.002 * rng.normal());
-        const double high = std::max(open, price) * std::exp(0.001 * rng.uniform()), low = std::min(open, price) * std::exp(-0.001 * rng.uniform());
+        const double high = std::max(open, price) * std::exp(0.001 * rng.uniform()),
+                     low = std::min(open, price) * std::exp(-0.001 * rng.uniform());
         if (rng.below(20) != 0 || i == 0)
             bars[i] = Bar{0, open, high, low, price, 10.0 * rng.uniform()};
     }
@@ -66,8 +67,8 @@ bool isSound(const BarSeries& series)
 {
     for (std::size_t i = 0; i < series.size(); ++i)
         if (const auto bar = series.bar(i))
-            if (!(bar->low > 0.0 && bar->low <= std::min(bar->open, bar->close) && bar->high >= std::max(bar->open, bar->close) && std::isfinite(bar->high)
-                  && bar->volume >= 0.0 && std::isfinite(bar->volume)))
+            if (!(bar->low > 0.0 && bar->low <= std::min(bar->open, bar->close) && bar->high >= std::max(bar->open, bar->close) &&
+                  std::isfinite(bar->high) && bar->volume >= 0.0 && std::isfinite(bar->volume)))
                 return false;
     return true;
 }
@@ -115,20 +116,22 @@ private slots:
         QVERIFY(sameRows(series, calm(4), 0, 2));
     }
 
-    // Down by ln 1.25, so to 0.8, in the first two of six bars, then up again in four: levels after each bar -1/2, -1, -3/4, -1/2, -1/4, 0 of it.
+    // Down by ln 1.25, so to 0.8, in the first two of six bars, then up again in four: levels after each bar -1/2, -1, -3/4, -1/2, -1/4, 0
+    // of it.
     void flashCrashByHand()
     {
         const BarSeries series = with(calm(10), {EventKind::FlashCrash, 2, 6, std::log(1.25)});
         QVERIFY(near(series.open()[2], 100) && near(series.close()[2], 101 * std::sqrt(0.8)));
         QVERIFY(near(series.open()[3], 100 * std::sqrt(0.8)) && near(series.close()[3], 101 * 0.8));
-        QVERIFY(near(series.open()[4], 80) && near(series.close()[4], 101 * std::pow(0.8, 0.75)) && near(series.close()[6], 101 * std::pow(0.8, 0.25)));
+        QVERIFY(near(series.open()[4], 80) && near(series.close()[4], 101 * std::pow(0.8, 0.75)) &&
+                near(series.close()[6], 101 * std::pow(0.8, 0.25)));
         // Wicks keep their share: 102 / 101 above the higher end, 99 / 100 below the lower one.
         QVERIFY(near(series.high()[3], 100 * std::sqrt(0.8) * 102 / 101) && near(series.low()[3], 80.8 * 0.99));
         QVERIFY(near(series.close()[7], 101) && sameRows(series, calm(10), 0, 2) && sameRows(series, calm(10), 8, 10));
     }
 
-    // News of ln 1.1: the bar of row 1 opens as before. Its own return is thrice as large, log 1.01 x 3, and the news come on top: 100 x 1.01^3 x 1.1. The
-    // next bar (of two) has twice its return. It opens with the gap log(100 / 101) doubled too.
+    // News of ln 1.1: the bar of row 1 opens as before. Its own return is thrice as large, log 1.01 x 3, and the news come on top: 100
+    // x 1.01^3 x 1.1. The next bar (of two) has twice its return. It opens with the gap log(100 / 101) doubled too.
     void newsByHand()
     {
         const BarSeries series = with(calm(4), {EventKind::NewsShock, 1, 2, std::log(1.1)});
@@ -137,7 +140,8 @@ private slots:
         QVERIFY(near(series.open()[1], open) && near(series.close()[1], open * std::pow(1.01, 3) * 1.1) && near(series.volume()[1], 30));
         const double next = series.close()[1] * std::pow(100.0 / 101, 2);
         QVERIFY(near(series.open()[2], next) && near(series.close()[2], next * std::pow(1.01, 2)) && near(series.volume()[2], 20));
-        QVERIFY(near(series.open()[3], series.close()[2] * 100 / 101) && near(series.close()[3] / series.open()[3], 1.01) && series.volume()[3] == 10.0);
+        QVERIFY(near(series.open()[3], series.close()[2] * 100 / 101) && near(series.close()[3] / series.open()[3], 1.01) &&
+                series.volume()[3] == 10.0);
         QVERIFY(near(series.high()[1], series.close()[1] * std::pow(102.0 / 101, 3)));
     }
 
@@ -157,7 +161,8 @@ private slots:
     void droughtAndOutageByHand()
     {
         const BarSeries dry = with(calm(6), {EventKind::LiquidityDrought, 2, 2, 0.9});
-        QVERIFY(near(dry.volume()[2], 1.0) && dry.close()[2] == 101.0 && near(dry.high()[3], 101 * std::pow(102.0 / 101, 3)) && near(dry.low()[3], 100 * std::pow(0.99, 3)));
+        QVERIFY(near(dry.volume()[2], 1.0) && dry.close()[2] == 101.0 && near(dry.high()[3], 101 * std::pow(102.0 / 101, 3)) &&
+                near(dry.low()[3], 100 * std::pow(0.99, 3)));
         QVERIFY(sameRows(dry, calm(6), 4, 6));
         const BarSeries out = with(calm(6), {EventKind::ExchangeOutage, 1, 3, 1.0});
         QVERIFY(out.presentCount() == 3 && !out.present(1) && !out.present(3) && sameRows(out, calm(6), 4, 6));
@@ -189,7 +194,9 @@ private slots:
     // Moves add up and factors multiply, in whatever order the events are given.
     void eventsCompose()
     {
-        const std::vector<MarketEvent> events{{EventKind::Gap, 3, 1, std::log(0.9)}, {EventKind::LiquidityDrought, 2, 4, 0.5}, {EventKind::FlashCrash, 2, 3, std::log(2.0)},
+        const std::vector<MarketEvent> events{{EventKind::Gap, 3, 1, std::log(0.9)},
+                                              {EventKind::LiquidityDrought, 2, 4, 0.5},
+                                              {EventKind::FlashCrash, 2, 3, std::log(2.0)},
                                               {EventKind::LiquidityDrought, 3, 1, 0.8}};
         const BarSeries series = applyEvents(calm(8), {}, events).series;
         QVERIFY(near(series.close()[2], 50.5) && near(series.open()[3], 45) && near(series.close()[3], 101 * std::sqrt(0.5) * 0.9));
@@ -240,11 +247,14 @@ private slots:
         }
     }
 
-    // 400 a year of each of six kinds over four years: 9,600 expected, deviation 98. The same seed gives the same; a part of the rows the same part; sizes
-    // are log-normal around the typical.
+    // 400 a year of each of six kinds over four years: 9,600 expected, deviation 98. The same seed gives the same; a part of the rows the
+    // same part; sizes are log-normal around the typical.
     void drawsAreAPoissonProcessAndRepeat()
     {
-        const EventDrawOptions options{.kinds = parseEventKinds("news-shock,volatility-spike,flash-crash,liquidity-drought,exchange-outage,gap"), .ratePerYear = 400.0, .seed = 3};
+        const EventDrawOptions options{.kinds =
+                                           parseEventKinds("news-shock,volatility-spike,flash-crash,liquidity-drought,exchange-outage,gap"),
+                                       .ratePerYear = 400.0,
+                                       .seed = 3};
         const RowRange rows{1000, 1000 + 4 * 105'120};
         const auto events = drawEvents(options, rows, 300);
         QVERIFY2(std::abs(static_cast<double>(events.size()) - 9600.0) < 400.0, QByteArray::number(static_cast<int>(events.size())));
@@ -279,9 +289,12 @@ private slots:
             const auto failure = failureOf([&] { with(calm(10), event); });
             return failure && failure->kind == ErrorKind::BadInput && failure->says(word) && failure->says(eventKindName(event.kind));
         };
-        QVERIFY(refused({EventKind::Gap, 10, 1, 0.1}, "10 rows") && refused({EventKind::Gap, 9, 2, 0.1}, "10 rows") && refused({EventKind::Gap, 1, 0, 0.1}, "10 rows"));
-        QVERIFY(refused({EventKind::Gap, 1, 1, std::nan("")}, "out of range") && refused({EventKind::VolatilitySpike, 1, 1, 1.0}, "out of range"));
-        QVERIFY(refused({EventKind::LiquidityDrought, 1, 1, 1.1}, "out of range") && refused({EventKind::FlashCrash, 1, 1, 0.1}, "out of range"));
+        QVERIFY(refused({EventKind::Gap, 10, 1, 0.1}, "10 rows") && refused({EventKind::Gap, 9, 2, 0.1}, "10 rows") &&
+                refused({EventKind::Gap, 1, 0, 0.1}, "10 rows"));
+        QVERIFY(refused({EventKind::Gap, 1, 1, std::nan("")}, "out of range") &&
+                refused({EventKind::VolatilitySpike, 1, 1, 1.0}, "out of range"));
+        QVERIFY(refused({EventKind::LiquidityDrought, 1, 1, 1.1}, "out of range") &&
+                refused({EventKind::FlashCrash, 1, 1, 0.1}, "out of range"));
         const std::vector<MarketEvent> tooMuch(200, MarketEvent{EventKind::Gap, 1, 1, 5.0});
         QVERIFY(failureOf([&] { applyEvents(calm(10), {}, tooMuch); })->kind == ErrorKind::Numeric);
     }

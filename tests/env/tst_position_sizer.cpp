@@ -31,7 +31,8 @@ private slots:
         // With a limit on the uncertainty the forecast must be known.
         const PositionSizer careful({.fullExposure = 0.4, .maxUncertainty = 0.05});
         QVERIFY(near(careful.size({.deviation = 0.05}).exposure, 0.4));
-        QVERIFY(careful.size({.deviation = 0.0501}).reason == SizingReason::Uncertain && careful.size({.deviation = kNaN}).reason == SizingReason::Unknown);
+        QVERIFY(careful.size({.deviation = 0.0501}).reason == SizingReason::Uncertain &&
+                careful.size({.deviation = kNaN}).reason == SizingReason::Unknown);
     }
 
     // 0.8 x confidence 0.75 = 0.6; with a deviation of half of the limit and a penalty of 0.5: x (1 - 0.25) = 0.45.
@@ -55,8 +56,8 @@ private slots:
         QCOMPARE(sizingReasonName(beyond.reason), std::string_view("uncertain"));
     }
 
-    // Mean 0.5 %, cost 0.3 %, deviation 5 %: 0.002 / 0.0025 = 0.8, half of it 0.4. Short the same with the mean's sign turned. A mean that the costs eat up
-    // is no reason to trade.
+    // Mean 0.5 %, cost 0.3 %, deviation 5 %: 0.002 / 0.0025 = 0.8, half of it 0.4. Short the same with the mean's sign turned. A mean that
+    // the costs eat up is no reason to trade.
     void kellyByHand()
     {
         SizingOptions options{.method = SizingMethod::FullDistribution, .maxUncertainty = 0.1, .kellyFraction = 0.5};
@@ -70,8 +71,8 @@ private slots:
     }
 
     // The size is where expected log growth is greatest: against a bet whose optimum is known exactly. It wins or loses b with chances
-    // p and 1 - p: f* = (2 p - 1) / b (Kelly 1956). Its mean is b (2 p - 1), its variance b^2 (1 - (2 p - 1)^2), so the second-order size is
-    // f* / (1 - (2 p - 1)^2), the same to the order of the squared edge.
+    // p and 1 - p: f* = (2 p - 1) / b (Kelly 1956). Its mean is b (2 p - 1), its variance b^2 (1 - (2 p - 1)^2), so the second-order size
+    // is f* / (1 - (2 p - 1)^2), the same to the order of the squared edge.
     void kellyOfABet()
     {
         for (const double chance : {0.505, 0.51, 0.53}) {
@@ -82,13 +83,15 @@ private slots:
                 if (growth > bestGrowth)
                     bestGrowth = growth, best = f;
             }
-            const PositionSizer full({.method = SizingMethod::FullDistribution, .maxExposure = 100.0, .maxUncertainty = kInfinite, .kellyFraction = 1.0});
+            const PositionSizer full(
+                {.method = SizingMethod::FullDistribution, .maxExposure = 100.0, .maxUncertainty = kInfinite, .kellyFraction = 1.0});
             const double got = full.size({.mean = bet * edge, .deviation = bet * std::sqrt(1.0 - edge * edge)}).exposure;
             QVERIFY2(std::abs(got - best) < 2e-5 + 2.0 * best * edge * edge, QByteArray::number(got));
         }
     }
 
-    // Whatever comes in, what comes out is within [0, maxExposure], 0 unless it was sized, and more cost or a wider forecast never make it larger.
+    // Whatever comes in, what comes out is within [0, maxExposure], 0 unless it was sized, and more cost or a wider forecast never make it
+    // larger.
     void everySizeIsWithinItsBounds()
     {
         int sized = 0;
@@ -102,12 +105,20 @@ private slots:
                 default: return scale * rng.normal();
                 }
             };
-            const SizingOptions options{.method = static_cast<SizingMethod>(rng.below(4)), .fullExposure = 3.0 * rng.uniform(), .maxExposure = 2.0 * rng.uniform(),
-                                        .maxUncertainty = rng.below(3) == 0 ? kInfinite : 0.01 + 0.1 * rng.uniform(), .uncertaintyPenalty = rng.uniform(),
+            const SizingOptions options{.method = static_cast<SizingMethod>(rng.below(4)),
+                                        .fullExposure = 3.0 * rng.uniform(),
+                                        .maxExposure = 2.0 * rng.uniform(),
+                                        .maxUncertainty = rng.below(3) == 0 ? kInfinite : 0.01 + 0.1 * rng.uniform(),
+                                        .uncertaintyPenalty = rng.uniform(),
                                         .kellyFraction = 0.01 + 0.99 * rng.uniform()};
             const PositionSizer sizer(options);
-            SizingInput input{.side = rng.below(20) == 0 ? number(1.0) : rng.below(2) == 0 ? 1.0 : -1.0, .confidence = std::abs(number(0.5)), .mean = number(0.01),
-                              .deviation = std::abs(number(0.03)), .roundTripCost = std::abs(number(0.002))};
+            SizingInput input{.side = rng.below(20) == 0  ? number(1.0)
+                                      : rng.below(2) == 0 ? 1.0
+                                                          : -1.0,
+                              .confidence = std::abs(number(0.5)),
+                              .mean = number(0.01),
+                              .deviation = std::abs(number(0.03)),
+                              .roundTripCost = std::abs(number(0.002))};
             const SizingDecision decision = sizer.size(input);
             QVERIFY(decision.exposure >= 0.0 && decision.exposure <= options.maxExposure);
             QVERIFY(decision.reason == SizingReason::Sized || decision.exposure == 0.0);

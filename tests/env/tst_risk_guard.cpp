@@ -53,10 +53,21 @@ struct Case {
 Case makeCase(Rng& rng)
 {
     Case c;
-    const auto maybe = [&rng](double low, double high) { return rng.below(2) == 0 ? RiskLimits::kOff : low + (high - low) * rng.uniform(); };
-    c.limits = {.maxPositions = 1 + rng.below(6), .maxPositionShare = maybe(0.1, 2.0), .maxExposure = maybe(0.1, 2.0), .maxLeverage = maybe(0.1, 3.0),
-                .maxDailyLoss = maybe(0.0, 0.6), .maxTotalLoss = maybe(0.0, 0.6), .maxDrawdown = maybe(0.0, 0.6), .coolDownBars = rng.below(4),
-                .maxCorrelation = maybe(-0.5, 1.0), .maxHistoricalVar = maybe(0.0, 0.2), .maxParametricVar = maybe(0.0, 0.2), .varConfidence = 0.9,
+    const auto maybe = [&rng](double low, double high) {
+        return rng.below(2) == 0 ? RiskLimits::kOff : low + (high - low) * rng.uniform();
+    };
+    c.limits = {.maxPositions = 1 + rng.below(6),
+                .maxPositionShare = maybe(0.1, 2.0),
+                .maxExposure = maybe(0.1, 2.0),
+                .maxLeverage = maybe(0.1, 3.0),
+                .maxDailyLoss = maybe(0.0, 0.6),
+                .maxTotalLoss = maybe(0.0, 0.6),
+                .maxDrawdown = maybe(0.0, 0.6),
+                .coolDownBars = rng.below(4),
+                .maxCorrelation = maybe(-0.5, 1.0),
+                .maxHistoricalVar = maybe(0.0, 0.2),
+                .maxParametricVar = maybe(0.0, 0.2),
+                .varConfidence = 0.9,
                 .leastReturns = 10};
     c.returns.resize(4);
     for (std::size_t instrument = 0; instrument < c.returns.size(); ++instrument)
@@ -148,7 +159,9 @@ private slots:
     {
         const std::array others{OpenPosition{.instrument = 1, .quantity = -4.0, .price = 50.0}};
         const std::array mine{OpenPosition{.instrument = 0, .quantity = 2.0, .price = 100.0}};
-        const auto is = [](const GuardVerdict& verdict, GuardReason reason) { return verdict.reason == reason && (reason == GuardReason::Allowed || !verdict.text.empty()); };
+        const auto is = [](const GuardVerdict& verdict, GuardReason reason) {
+            return verdict.reason == reason && (reason == GuardReason::Allowed || !verdict.text.empty());
+        };
         QVERIFY(is(judged(&RiskLimits::maxPositionShare, 0.5, healthy(), buy(5.0)), GuardReason::Allowed));
         QVERIFY(is(judged(&RiskLimits::maxPositionShare, 0.5, healthy(), buy(5.01)), GuardReason::PositionShare));
         QVERIFY(is(judged(&RiskLimits::maxPositionShare, 0.5, healthy(), buy(-5.01)), GuardReason::PositionShare));
@@ -237,15 +250,16 @@ private slots:
     // Quantiles as printed in tables of the normal distribution. Profits 3, 1, -1, -3: mean 0, deviation sqrt(20 / 3) = 2.581989.
     void parametricValueAtRiskByHand()
     {
-        QVERIFY(near(normalQuantile(0.5), 0.0) && near(normalQuantile(0.975), 1.959963984540054) && near(normalQuantile(0.01), -2.326347874040841));
+        QVERIFY(near(normalQuantile(0.5), 0.0) && near(normalQuantile(0.975), 1.959963984540054) &&
+                near(normalQuantile(0.01), -2.326347874040841));
         QVERIFY(near(normalQuantile(0.999), 3.090232306167813, 1e-11) && near(normalQuantile(1e-9), -5.997807015007687, 1e-10));
         QVERIFY(near(*parametricValueAtRisk(std::vector<double>{3, 1, -1, -3}, 0.975), 1.959963984540054 * std::sqrt(20.0 / 3.0)));
         QVERIFY(near(*parametricValueAtRisk(std::vector<double>{4, 2, 0, -2}, 0.975), 1.959963984540054 * std::sqrt(20.0 / 3.0) - 1.0));
         QVERIFY(!parametricValueAtRisk(std::vector<double>{kInfinite, 1.0}, 0.9));
     }
 
-    // 10 coins at 100 with returns of -1, 2, -3, 1 %: losses 10, -20, 30, -10. At 75 % the third of four: 10, a hundredth of the equity; at 76 % 30.
-    // Beside it a short position of 500 in what moves alike by half as much: profits change by +2.5, -5, 7.5, -2.5.
+    // 10 coins at 100 with returns of -1, 2, -3, 1 %: losses 10, -20, 30, -10. At 75 % the third of four: 10, a hundredth of the equity; at
+    // 76 % 30. Beside it a short position of 500 in what moves alike by half as much: profits change by +2.5, -5, 7.5, -2.5.
     void valueAtRiskByHand()
     {
         const std::array returns{-0.01, 0.02, -0.03, 0.01}, half{-0.005, 0.01, -0.015, 0.005};
@@ -274,9 +288,23 @@ private slots:
     {
         const std::array positions{OpenPosition{.quantity = 3.0, .price = 100.0}, OpenPosition{.quantity = 0.3, .price = 100.0},
                                    OpenPosition{.instrument = 1, .quantity = -4.0, .price = 50.0}};
-        GuardState state{.equity = -50.0, .initialEquity = 1000.0, .dayStartEquity = 900.0, .peakEquity = 2000.0, .barsSinceLoss = 0, .positions = positions};
-        const RiskLimits none{.maxPositions = 0, .maxPositionShare = 0.0, .maxExposure = 0.0, .maxLeverage = 0.0, .maxDailyLoss = 0.0, .maxTotalLoss = 0.0,
-                              .maxDrawdown = 0.0, .coolDownBars = 1000, .maxCorrelation = -1.0, .maxHistoricalVar = 0.0, .maxParametricVar = 0.0};
+        GuardState state{.equity = -50.0,
+                         .initialEquity = 1000.0,
+                         .dayStartEquity = 900.0,
+                         .peakEquity = 2000.0,
+                         .barsSinceLoss = 0,
+                         .positions = positions};
+        const RiskLimits none{.maxPositions = 0,
+                              .maxPositionShare = 0.0,
+                              .maxExposure = 0.0,
+                              .maxLeverage = 0.0,
+                              .maxDailyLoss = 0.0,
+                              .maxTotalLoss = 0.0,
+                              .maxDrawdown = 0.0,
+                              .coolDownBars = 1000,
+                              .maxCorrelation = -1.0,
+                              .maxHistoricalVar = 0.0,
+                              .maxParametricVar = 0.0};
         KillSwitch killSwitch;
         const RiskGuard guard(none, killSwitch);
         QVERIFY(guard.judge(state, buy(-1.0)).allowed() && guard.judge(state, buy(-3.3)).allowed());
@@ -348,9 +376,10 @@ private slots:
             else if (verdict.reason < GuardReason::Correlation)
                 QVERIFY2(broken, verdict.text.c_str());
         }
-        for (const GuardReason reason : {GuardReason::Allowed, GuardReason::Positions, GuardReason::PositionShare, GuardReason::Exposure, GuardReason::Leverage,
-                                         GuardReason::DailyLoss, GuardReason::TotalLoss, GuardReason::Drawdown, GuardReason::CoolDown,
-                                         GuardReason::Correlation, GuardReason::HistoricalVar, GuardReason::ParametricVar})
+        for (const GuardReason reason :
+             {GuardReason::Allowed, GuardReason::Positions, GuardReason::PositionShare, GuardReason::Exposure, GuardReason::Leverage,
+              GuardReason::DailyLoss, GuardReason::TotalLoss, GuardReason::Drawdown, GuardReason::CoolDown, GuardReason::Correlation,
+              GuardReason::HistoricalVar, GuardReason::ParametricVar})
             QVERIFY2(seen[reason] > 50, guardReasonName(reason).data());
     }
 
@@ -360,8 +389,9 @@ private slots:
         for (std::uint64_t i = 0; i < 5000; ++i) {
             Rng rng(2, "test-guard", i);
             Case c = makeCase(rng);
-            std::vector<double*> places{&c.state.equity, &c.state.initialEquity, &c.state.dayStartEquity, &c.state.peakEquity,
-                                        &c.order.quantity, &c.order.price, &c.order.cost};
+            std::vector<double*> places{&c.state.equity,     &c.state.initialEquity, &c.state.dayStartEquity,
+                                        &c.state.peakEquity, &c.order.quantity,      &c.order.price,
+                                        &c.order.cost};
             for (OpenPosition& p : c.positions)
                 places.insert(places.end(), {&p.quantity, &p.price});
             *places[rng.below(places.size())] = kNaN;
@@ -431,7 +461,8 @@ private slots:
             for (int s = 0; s < 3; ++s)
                 senders.emplace_back([&] {
                     ++running;
-                    while (guard.submit(healthy(), buy(1.0), [&] { sent.fetch_add(1, std::memory_order_relaxed); }).reason != GuardReason::KillSwitch) {
+                    while (guard.submit(healthy(), buy(1.0), [&] { sent.fetch_add(1, std::memory_order_relaxed); }).reason !=
+                           GuardReason::KillSwitch) {
                     }
                 });
             Rng rng(3, "test-guard", round);

@@ -158,8 +158,12 @@ std::vector<Event> recordedEvents(const RecordedRunOptions& options)
         if (i % 10 != 0)
             continue;
         events.push_back(evaluationOf(step, "validation", 0.0002 * (i / 10) - 0.0004, source));
-        for (const std::int64_t horizon : {1, 12, 48})
+        for (const std::int64_t horizon : {1, 12, 48}) {
             events.push_back(forecastOf(step, horizon, source));
+            events.push_back(Calibration{.step = step, .part = "validation", .horizonBars = horizon, .count = 300, .deviationFactor = 1.4,
+                                         .deviationRatio = 1.4, .crps = 0.001, .crpsSkill = 0.02, .ece = 0.08, .calibratedEce = 0.02,
+                                         .coverage = {{0.5, 0.36, 0.51, 0.5}, {0.9, 0.76, 0.905, 0.9}}, .reliability = {}, .regimes = {}});
+        }
         for (int t = 0; t < options.trades; ++t)
             events.push_back(tradeOf(step, t, source));
         events.push_back(CheckpointSaved{step, "checkpoints/step-" + std::to_string(step), i == 60});

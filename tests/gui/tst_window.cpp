@@ -149,6 +149,10 @@ private slots:
         auto* const horizon = find<QComboBox>(window, "horizonSelector");
         QTRY_COMPARE(horizon->count(), 3);
         QTRY_VERIFY(find<QLabel>(window, "forecastQuality")->text().contains("300 decisions"));
+        auto* const calibration = find<QLabel>(window, "forecastCalibration");
+        QVERIFY(calibration->isVisible());
+        for (const char* said : {"90 % intervals held 76", "90.5", "validation part, calibrated on its first half"})
+            QVERIFY2(calibration->text().contains(said), calibration->text().toUtf8());
         openTab(window, "Trades");
         auto* const trades = find<QTableView>(window, "tradesTable");
         QTRY_COMPARE(trades->model()->rowCount(), 240);

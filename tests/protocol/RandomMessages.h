@@ -26,9 +26,10 @@ public:
         case 4: return metrics();
         case 5: return Trade{whole(), whole(), whole(), text(), real(), real(), real(), real(), real(), text()};
         case 6: return forecast();
-        case 7: return evaluation();
-        case 8: return CheckpointSaved{whole(), text(), m_rng.below(2) == 0};
-        case 9: return Heartbeat{whole(), real(), whole(), whole()};
+        case 7: return calibration();
+        case 8: return evaluation();
+        case 9: return CheckpointSaved{whole(), text(), m_rng.below(2) == 0};
+        case 10: return Heartbeat{whole(), real(), whole(), whole()};
         default: return Notice{text(), text(), text()};
         }
     }
@@ -110,10 +111,22 @@ private:
         return {whole(), whole(), times(points), reals(points), reals(points), reals(points)};
     }
 
+    protocol::Calibration calibration()
+    {
+        protocol::Calibration c{whole(), text(), whole(), whole(), real(), real(), real(), real(), real(), real(), {}, {}, {}};
+        for (std::size_t i = m_rng.below(3); i > 0; --i)
+            c.coverage.push_back({real(), real(), real(), real()});
+        for (std::size_t i = m_rng.below(3); i > 0; --i)
+            c.reliability.push_back({whole(), real(), real()});
+        for (std::size_t i = m_rng.below(3); i > 0; --i)
+            c.regimes.push_back({text(), whole(), real(), real()});
+        return c;
+    }
+
     protocol::Evaluation evaluation()
     {
         const std::size_t points = m_rng.below(4);
-        protocol::Evaluation e{whole(), text(), {}, times(points), {}};
+        protocol::Evaluation e{whole(), text(), {}, times(points), {}, m_rng.below(2) == 0};
         for (std::size_t i = m_rng.below(3); i > 0; --i) {
             protocol::EvaluationRow row;
             row.name = text();

@@ -136,7 +136,7 @@ private slots:
     void theWireFormatStands()
     {
         const std::vector<std::string> lines = linesOf("session-v1.jsonl");
-        QCOMPARE(lines.size(), std::size_t{15});
+        QCOMPARE(lines.size(), std::size_t{16});
         std::set<std::size_t> types;
         for (const std::string& line : lines) {
             const Event event = decodeEvent(line, "fixture");
@@ -158,6 +158,9 @@ private slots:
         QVERIFY(std::isnan(evaluation.rows[0].profitFactor) && evaluation.rows[0].name == "cash");
         QVERIFY(evaluation.curves[0].equity == (std::vector<double>{1, 1}));
         QVERIFY((decoded<CheckpointSaved>(lines[11]) == CheckpointSaved{2048, "checkpoints/step-000000002048", true}));
+        const Calibration calibration = decoded<Calibration>(lines[12]);
+        QVERIFY((calibration == Calibration{2048, "validation", 12, 200, 1.25, 1.5, 0.002, -0.01, 0.0625, 0.03125, {{0.9, 0.75, 0.875, 0.9}},
+                                            {{200, 0.5, 0.53}}, {{"trend", 150, 0.9, 0.88}}}));
 
         const std::vector<std::string> commands = linesOf("commands-v1.jsonl");
         QCOMPARE(commands.size(), kCommandTypes);
@@ -310,7 +313,7 @@ private slots:
 
     void namesOfTypesAndStates()
     {
-        const char* const events[] = {"hello", "state", "run", "resumed", "metrics", "trade", "forecast", "evaluation", "checkpoint", "heartbeat", "notice"};
+        const char* const events[] = {"hello", "state", "run", "resumed", "metrics", "trade", "forecast", "calibration", "evaluation", "checkpoint", "heartbeat", "notice"};
         RandomMessages random(4, true);
         for (std::size_t i = 0; i < kEventTypes; ++i)
             QVERIFY(typeName(random.event(i)) == events[i]);

@@ -1,5 +1,6 @@
 #include "app/gui/charts/ForecastPanel.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <QComboBox>
@@ -46,6 +47,19 @@ QString qualityText(const ForecastQuality& q, std::int64_t step)
              formatValue(q.correlation, Quantity::Price), formatValue(q.skill, Quantity::Return), formatValue(q.coverage, Quantity::Share));
 }
 
+/// Of intervals that should hold 90 %, and of the probability of going up.
+QString calibrationText(const protocol::Calibration& c)
+{
+    const auto at = std::ranges::find(c.coverage, 0.9, &protocol::IntervalCoverage::level);
+    if (at == c.coverage.end())
+        return {};
+    const QString part = c.part == "test" ? ForecastPanel::tr("test part, calibrated on the validation part")
+                                          : ForecastPanel::tr("validation part, calibrated on its first half");
+    return ForecastPanel::tr("90 % intervals held %1 as forecast, %2 calibrated, %3 steered  ·  error of the probability of going up %4, calibrated %5  ·  CRPS skill %6  ·  %7")
+        .arg(formatValue(at->raw, Quantity::Share), formatValue(at->calibrated, Quantity::Share), formatValue(at->running, Quantity::Share),
+             formatValue(c.ece, Quantity::Share), formatValue(c.calibratedEce, Quantity::Share), formatValue(c.crpsSkill, Quantity::Return), part);
+}
+
 } // namespace
 
 ForecastQuality measure(const protocol::Forecast& forecast)
@@ -84,6 +98,15 @@ ForecastPanel::ForecastPanel(std::shared_ptr<const RunSelection> selection, cons
     m_quality->setProperty("muted", true);
     m_quality->setWordWrap(true);
 
+    m_calibration = new QLabel(this);
+    m_calibration->setObjectName(QStringLiteral("forecastCalibration"));
+    m_calibration->setProperty("muted", true);
+    m_calibration->setWordWrap(true);
+    m_calibration->setToolTip(tr("Share of outcomes within intervals that should hold 90 %: of the network's own deviation, of conformal intervals, and of "
+                                 "intervals steered by what came. Then how far the probability of going up is off, and how much better the forecast is than "
+                                 "the same distribution every time."));
+    m_calibration->hide();
+
     m_chart = new TimeSeriesChart(forecastOptions(), context, this);
     m_chart->addSeries(tr("forecast"), SeriesRole::Agent);
     m_chart->addSeries(tr("outcome"), SeriesRole::BuyAndHold);
@@ -97,6 +120,7 @@ ForecastPanel::ForecastPanel(std::shared_ptr<const RunSelection> selection, cons
     auto* const layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addLayout(top);
+    layout->addWidget(m_calibration);
     layout->addWidget(m_chart, 1);
 
     connect(m_horizon, &QComboBox::currentIndexChanged, this, [this, &timer = context.timer] {
@@ -136,12 +160,24 @@ const protocol::Forecast* ForecastPanel::selected() const
     return found == store->forecasts().end() ? nullptr : &found->second;
 }
 
+const protocol::Calibration* ForecastPanel::calibration() const
+{
+    const RunStore* const store = m_selection->store();
+    if (!store)
+        return nullptr;
+    const auto found = store->calibrations().find(m_horizon->currentData().toLongLong());
+    return found == store->calibrations().end() ? nullptr : &found->second;
+}
+
 void ForecastPanel::fill(TimeSeriesChart& chart)
 {
     offerHorizons();
     chart.clearSeries();
     const protocol::Forecast* const forecast = selected();
     m_quality->setText(forecast ? qualityText(measure(*forecast), forecast->step) : QString());
+    const protocol::Calibration* const judged = calibration();
+    m_calibration->setText(judged ? calibrationText(*judged) : QString());
+    m_calibration->setVisible(judged != nullptr);
     if (!forecast)
         return;
     const std::vector<double> time(forecast->time.begin(), forecast->time.end());

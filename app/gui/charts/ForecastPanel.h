@@ -32,9 +32,11 @@ private:
     void fill(TimeSeriesChart& chart);
     void offerHorizons();
     const protocol::Forecast* selected() const;
+    const protocol::Calibration* calibration() const;
 
     std::shared_ptr<const RunSelection> m_selection;
     QComboBox* m_horizon;
+    QLabel* m_calibration;
     QLabel* m_quality;
     TimeSeriesChart* m_chart;
     std::uint64_t m_horizonEpoch = 0;

@@ -67,6 +67,7 @@ struct SummaryBuilder {
     void operator()(const protocol::Heartbeat& m) { summary.step = std::max(summary.step, m.step); }
     void operator()(const protocol::Trade&) {}
     void operator()(const protocol::Forecast&) {}
+    void operator()(const protocol::Calibration&) {}
     void operator()(const protocol::CheckpointSaved&) { summary.hasCheckpoint = true; }
     void operator()(const protocol::Notice&) {}
 };

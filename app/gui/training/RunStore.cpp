@@ -87,6 +87,7 @@ void RunStore::on(const protocol::Resumed& resumed)
     std::erase_if(m_trades, [&](const NumberedTrade& t) { return t.trade.step > resumed.step; });
     std::erase_if(m_evaluations, [&](const auto& item) { return item.second.step > resumed.step; });
     std::erase_if(m_forecasts, [&](const auto& item) { return item.second.step > resumed.step; });
+    std::erase_if(m_calibrations, [&](const auto& item) { return item.second.step > resumed.step; });
     if (m_metrics && m_metrics->step > resumed.step)
         m_metrics.reset();
     m_tradesSeen = 0; // numbered afresh, without the holes
@@ -115,6 +116,12 @@ void RunStore::on(const protocol::Forecast& forecast)
 {
     if (m_forecasts.size() < kMaxHorizons || m_forecasts.contains(forecast.horizonBars))
         m_forecasts.insert_or_assign(forecast.horizonBars, forecast);
+}
+
+void RunStore::on(const protocol::Calibration& calibration)
+{
+    if (m_calibrations.size() < kMaxHorizons || m_calibrations.contains(calibration.horizonBars))
+        m_calibrations.insert_or_assign(calibration.horizonBars, calibration);
 }
 
 void RunStore::on(const protocol::Evaluation& evaluation)

@@ -43,6 +43,8 @@ public:
     const protocol::Evaluation* evaluation(std::string_view part) const;
     /// The latest of each horizon, by horizon in bars.
     const std::map<std::int64_t, protocol::Forecast>& forecasts() const { return m_forecasts; }
+    /// The same, of the part judged last: "test" once a run has ended.
+    const std::map<std::int64_t, protocol::Calibration>& calibrations() const { return m_calibrations; }
 
     struct NumberedTrade {
         std::uint64_t number; ///< without holes, so that a view knows which ones are new
@@ -67,6 +69,7 @@ private:
     void on(const protocol::Metrics& metrics);
     void on(const protocol::Trade& trade);
     void on(const protocol::Forecast& forecast);
+    void on(const protocol::Calibration& calibration);
     void on(const protocol::Evaluation& evaluation);
     void on(const protocol::CheckpointSaved& checkpoint);
     void on(const protocol::Heartbeat& heartbeat);
@@ -80,6 +83,7 @@ private:
     std::optional<protocol::Metrics> m_metrics;
     std::map<std::string, protocol::Evaluation, std::less<>> m_evaluations;
     std::map<std::int64_t, protocol::Forecast> m_forecasts;
+    std::map<std::int64_t, protocol::Calibration> m_calibrations;
     std::deque<NumberedTrade> m_trades;
     std::uint64_t m_tradesSeen = 0;
     std::uint64_t m_tradeGeneration = 0;

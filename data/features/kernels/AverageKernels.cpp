@@ -7,10 +7,12 @@ namespace {
 template <std::size_t period>
 class SmaCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_sum.push(bar.close);
-        return m_sum.full() ? m_sum.value() / static_cast<double>(period) : kNotYet;
+        const std::size_t early = m_sum.early(bars.size());
+        constexpr double share = 1.0 / static_cast<double>(period);
+        m_sum.run(bars.size(), from(bars.close), [&](std::size_t i, double sum) { values[i] = share * sum; });
+        leaveOut(values, early);
     }
 
 private:
@@ -33,14 +35,16 @@ private:
 template <std::size_t period>
 class WmaCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_ramp.push(Ramp::of(bar.close));
-        return m_ramp.full() ? m_ramp.value().weighted / static_cast<double>(period * (period + 1) / 2) : kNotYet;
+        const std::size_t early = m_ramp.early(bars.size());
+        constexpr double share = 1.0 / static_cast<double>(period * (period + 1) / 2);
+        m_ramp.run(bars.size(), from(bars.close), [&](std::size_t i, const Ramp& ramp) { values[i] = share * ramp.weighted; });
+        leaveOut(values, early);
     }
 
 private:
-    RollingRamp<period> m_ramp;
+    RollingRamp<period, false> m_ramp;
 };
 
 template <std::size_t period>
@@ -73,15 +77,13 @@ private:
 template <std::size_t period, int tenths>
 class T3Core {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_chain.push(bar.close);
-        if (!m_chain.full())
-            return kNotYet;
         constexpr double v = tenths / 10.0;
         constexpr double w = 1.0 + v;
-        return w * w * w * m_chain.value(3) - 3.0 * w * w * v * m_chain.value(4) + 3.0 * w * v * v * m_chain.value(5)
-               - v * v * v * m_chain.value(6);
+        leaveOut(values, m_chain.run(bars.size(), from(bars.close), [&](std::size_t i, const auto& ema) {
+            values[i] = w * w * w * ema[2] - 3.0 * w * w * v * ema[3] + 3.0 * w * v * v * ema[4] - v * v * v * ema[5];
+        }));
     }
 
 private:
@@ -92,13 +94,16 @@ private:
 template <std::size_t period>
 class TrimaCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_first.push(bar.close);
-        if (!m_first.full())
-            return kNotYet;
-        m_second.push(m_first.value());
-        return m_second.full() ? m_second.value() / static_cast<double>(kFirst * kSecond) : kNotYet;
+        const std::size_t early = m_first.early(bars.size());
+        Piece sums;
+        m_first.run(bars.size(), from(bars.close), into(sums));
+        const std::span<double> rest = values.subspan(early);
+        const std::size_t earlyRest = m_second.early(rest.size());
+        constexpr double share = 1.0 / static_cast<double>(kFirst * kSecond);
+        m_second.run(rest.size(), from(std::span(sums).subspan(early)), [&](std::size_t i, double sum) { rest[i] = share * sum; });
+        leaveOut(values, early + earlyRest);
     }
 
 private:
@@ -114,21 +119,40 @@ enum class KamaUnit { Price, LogDistance };
 template <std::size_t period, KamaUnit unit>
 class KamaCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_efficiency.push(bar.close);
-        if (!m_efficiency.full()) {
-            m_mean = bar.close;
-            return kNotYet;
-        }
-        constexpr double slow = emaWeight(30);
-        const double root = m_efficiency.value() * (emaWeight(2) - slow) + slow;
-        m_mean += root * root * (bar.close - m_mean);
-        return unit == KamaUnit::Price ? m_mean : std::log(bar.close / m_mean);
+        const std::size_t count = bars.size();
+        Piece moved, steps;
+        m_before.run(bars.close, [&](std::size_t i, double close, double before) { moved[i] = std::abs(close - before); });
+        const std::size_t first = m_started || count == 0 ? 0 : 1; // the first step is from nowhere
+        m_previous.run(bars.close, [&](std::size_t i, double close, double before) { steps[i] = std::abs(close - before); });
+        const std::size_t early = first + m_walked.early(count - first);
+        if (early > 0)
+            m_mean = bars.close[early - 1];
+        m_started = true;
+        double mean = m_mean;
+        m_walked.run(count - first, [&](std::size_t i) { return steps[first + i]; }, [&](std::size_t i, double walked) {
+            if (first + i < early)
+                return;
+            constexpr double slow = emaWeight(30);
+            const double efficiency = std::min(1.0, moved[first + i] / walked); // 1 too where nothing moved and the ratio is no number
+            const double root = efficiency * (emaWeight(2) - slow) + slow;
+            const double share = root * root;
+            mean = (1.0 - share) * mean + share * bars.close[first + i];
+            values[first + i] = mean;
+        });
+        m_mean = mean;
+        if (unit == KamaUnit::LogDistance)
+            for (std::size_t i = 0; i < count; ++i)
+                values[i] = std::log(bars.close[i] / values[i]);
+        leaveOut(values, early);
     }
 
 private:
-    Efficiency<period> m_efficiency;
+    Past<period> m_before;
+    Past<1> m_previous;
+    RollingSum<period> m_walked;
+    bool m_started = false;
     double m_mean = 0.0;
 };
 

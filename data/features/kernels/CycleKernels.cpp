@@ -14,9 +14,9 @@ public:
     double next(double value, std::size_t parity, double scale)
     {
         auto& past = m_past[parity]; // 2, 4 and 6 bars ago
-        // What is known already is added up first: all of this waits for the value.
+        // All of this waits for the value, and the value for the one before: what is known already is worked out meanwhile.
         const double known = 0.5769 * (past[0] - past[1]) - 0.0962 * past[2];
-        const double filtered = (0.0962 * value + known) * scale;
+        const double filtered = value * (0.0962 * scale) + known * scale;
         past = {value, past[0], past[1]};
         return filtered;
     }
@@ -40,14 +40,14 @@ public:
             return false;
         }
         m_parity ^= 1;
-        const double scale = 0.075 * m_period + 0.54;
+        const double scale = m_scale;
         const double detrended = m_detrend.next(smooth, m_parity, scale);
         m_quadrature = m_quadratureFilter.next(detrended, m_parity, scale);
         m_inPhase = m_detrended[2];
         m_detrended = {detrended, m_detrended[0], m_detrended[1]};
         const double turnedInPhase = m_inPhaseFilter.next(m_inPhase, m_parity, scale);
         const double turnedQuadrature = m_turnFilter.next(m_quadrature, m_parity, scale);
-        discriminate(0.2 * (m_inPhase - turnedQuadrature) + 0.8 * m_i2, 0.2 * (m_quadrature + turnedInPhase) + 0.8 * m_q2);
+        discriminate((0.2 * m_inPhase + 0.8 * m_i2) - 0.2 * turnedQuadrature, 0.2 * m_quadrature + (0.2 * turnedInPhase + 0.8 * m_q2));
         return true;
     }
 
@@ -58,16 +58,19 @@ public:
 private:
     void discriminate(double i2, double q2)
     {
-        m_real = 0.2 * (i2 * m_i2 + q2 * m_q2) + 0.8 * m_real;
-        m_imaginary = 0.2 * (i2 * m_q2 - q2 * m_i2) + 0.8 * m_imaginary;
+        // i2 comes last.
+        m_real = i2 * (0.2 * m_i2) + (q2 * (0.2 * m_q2) + 0.8 * m_real);
+        m_imaginary = i2 * (0.2 * m_q2) + (0.8 * m_imaginary - q2 * (0.2 * m_i2));
         m_i2 = i2;
         m_q2 = q2;
         const double before = m_period;
         double period = before;
         if (m_imaginary != 0.0 && m_real != 0.0)
             period = 2.0 * std::numbers::pi / std::atan(m_imaginary / m_real);
-        period = std::max(std::min(period, 1.5 * before), 0.67 * before);
-        m_period = 0.2 * std::clamp(period, 6.0, 50.0) + 0.8 * before;
+        // Within 0.67 and 1.5 of the last, then within 6 and 50.
+        period = std::max(std::min(period, std::clamp(1.5 * before, 6.0, 50.0)), std::clamp(0.67 * before, 6.0, 50.0));
+        m_period = 0.2 * period + 0.8 * before;
+        m_scale = 0.075 * 0.2 * period + (0.075 * 0.8 * before + 0.54);
         m_smoothPeriod = 0.33 * m_period + 0.67 * m_smoothPeriod;
     }
 
@@ -78,6 +81,7 @@ private:
     HilbertFilter m_detrend, m_quadratureFilter, m_inPhaseFilter, m_turnFilter;
     double m_quadrature = 0.0, m_inPhase = 0.0, m_i2 = 0.0, m_q2 = 0.0;
     double m_real = 0.0, m_imaginary = 0.0, m_period = 0.0, m_smoothPeriod = 0.0;
+    double m_scale = 0.54; ///< of the filters: 0.075 period + 0.54
 };
 
 class CyclePeriodCore {
@@ -135,29 +139,40 @@ private:
     int m_valid = 0;
 };
 
-enum class AdaptiveLine { Mama, Fama };
+enum AdaptiveLine : std::size_t { kMama, kFama };
 
 /// MESA adaptive average: the share follows the speed of the phase, between `slow` and `fast` (in hundredths).
-template <int fast, int slow, AdaptiveLine line>
+template <int fast, int slow>
 class MamaCore {
 public:
-    double next(const Bar& bar)
+    static constexpr std::size_t kLines = 2;
+
+    void run(const BarBlock& bars, std::array<Piece, kLines>& lines, const std::array<bool, kLines>&)
     {
-        if (!m_cycle.push(bar.close))
-            return kNotYet;
-        const double phase = m_cycle.inPhase() != 0.0 ? std::atan(m_cycle.quadrature() / m_cycle.inPhase()) * kDegrees : 0.0;
-        const double step = std::max(m_phase - phase, 1.0);
-        m_phase = phase;
-        const double share = std::max(fast / 100.0 / step, slow / 100.0);
-        m_mama = share * bar.close + (1.0 - share) * m_mama;
-        m_fama = 0.5 * share * m_mama + (1.0 - 0.5 * share) * m_fama;
-        if (++m_valid <= kSettle)
-            return kNotYet;
-        return line == AdaptiveLine::Mama ? m_mama : m_fama;
+        for (std::size_t i = 0; i < bars.size(); ++i) {
+            const bool known = push(bars.close[i]);
+            lines[kMama][i] = known ? m_mama : kNotYet;
+            lines[kFama][i] = known ? m_fama : kNotYet;
+        }
     }
 
 private:
     static constexpr int kSettle = 20;
+
+    bool push(double close)
+    {
+        if (!m_cycle.push(close))
+            return false;
+        const double phase = m_cycle.inPhase() != 0.0 ? std::atan(m_cycle.quadrature() / m_cycle.inPhase()) * kDegrees : 0.0;
+        const double step = std::max(m_phase - phase, 1.0);
+        m_phase = phase;
+        const double share = std::max(fast / 100.0 / step, slow / 100.0);
+        m_mama = share * close + (1.0 - share) * m_mama;
+        m_fama = 0.5 * share * m_mama + (1.0 - 0.5 * share) * m_fama;
+        m_valid += m_valid <= kSettle ? 1 : 0;
+        return m_valid > kSettle;
+    }
+
     DominantCycle<12> m_cycle;
     double m_phase = 0.0, m_mama = 0.0, m_fama = 0.0;
     int m_valid = 0;
@@ -177,9 +192,9 @@ std::vector<FeatureInfo> cycleFeatures()
         {"HT_TRENDLINE", group, "mean of close over the dominant cycle, smoothed over 4 bars (price units)", rocket, "", 64, kNotNegative, level,
          "HT_TRENDLINE", makeKernel<TrendlineCore>},
         {"MAMA_0.5_0.05", group, "average whose share follows the speed of the phase, from 0 at bar 13 on (price units)", mesa,
-         "fast 0.5, slow 0.05", 33, kNotNegative, level, "MAMA", makeKernel<MamaCore<50, 5, AdaptiveLine::Mama>>},
+         "fast 0.5, slow 0.05", 33, kNotNegative, level, "MAMA", makeLine<MamaCore<50, 5>, kMama>},
         {"FAMA_0.5_0.05", group, "MAMA smoothed by half its share (price units)", mesa, "fast 0.5, slow 0.05", 33, kNotNegative, level, "MAMA",
-         makeKernel<MamaCore<50, 5, AdaptiveLine::Fama>>},
+         makeLine<MamaCore<50, 5>, kFama>},
     };
 }
 

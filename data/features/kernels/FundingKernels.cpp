@@ -33,7 +33,7 @@ private:
 template <std::size_t settlements>
 class FundingMeanCore {
 public:
-    void settle(const FundingRate& rate) { m_moments.push(Moments::of(rate.rate)); }
+    void settle(const FundingRate& rate) { m_moments.push(rate.rate); }
     double next(const Bar&) const { return m_moments.value().mean; }
 
 private:
@@ -45,9 +45,9 @@ class FundingScoreCore {
 public:
     void settle(const FundingRate& rate)
     {
-        m_moments.push(Moments::of(rate.rate));
+        m_moments.push(rate.rate);
         const Moments& moments = m_moments.value();
-        m_score = m_moments.full() ? ratioOr(rate.rate - moments.mean, std::sqrt(moments.squares / moments.count), 0.0) : 0.0;
+        m_score = m_moments.full() ? ratioOr(rate.rate - moments.mean, std::sqrt(moments.squares / static_cast<double>(settlements)), 0.0) : 0.0;
     }
     double next(const Bar&) const { return m_score; }
 

@@ -9,16 +9,17 @@ enum class ChangeUnit { Price, Percent };
 template <std::size_t lag, ChangeUnit unit>
 class ChangeCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_close.push(bar.close);
-        if (!m_close.full())
-            return kNotYet;
-        return unit == ChangeUnit::Price ? bar.close - m_close.oldest() : 100.0 * (ratioOr(bar.close, m_close.oldest(), 1.0) - 1.0);
+        const std::size_t early = m_past.early(bars.size());
+        m_past.run(bars.close, [&](std::size_t i, double close, double before) {
+            values[i] = unit == ChangeUnit::Price ? close - before : 100.0 * (ratioOr(close, before, 1.0) - 1.0);
+        });
+        leaveOut(values, early);
     }
 
 private:
-    Delay<lag> m_close;
+    Past<lag> m_past;
 };
 
 template <std::size_t period>
@@ -126,39 +127,38 @@ private:
 template <std::size_t fast, std::size_t middle, std::size_t slow>
 class UltimateCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        if (!m_previous.known()) {
-            m_previous.set(bar.close);
-            return kNotYet;
-        }
-        const double pressure = bar.close - std::min(bar.low, m_previous.value());
-        const double range = trueRange(bar, m_previous);
-        m_previous.set(bar.close);
-        const double sum = 4.0 * m_fast.next(pressure, range) + 2.0 * m_middle.next(pressure, range) + m_slow.next(pressure, range);
-        return m_slow.full() ? 100.0 * sum / 7.0 : kNotYet;
+        Piece pressure, range;
+        const std::size_t first = m_previous.run(bars, [&](std::size_t i, const Bar& before) {
+            pressure[i] = bars.close[i] - std::min(bars.low[i], before.close);
+            range[i] = trueRange(bars.high[i], bars.low[i], before.close);
+        });
+        const std::size_t count = bars.size() - first, early = first + m_slow.early(count);
+        std::ranges::fill(values, 0.0);
+        const auto add = [&](auto& term, double weight) {
+            Piece pressures, ranges;
+            const auto read = [&](std::size_t i) { return Pair{pressure[first + i], range[first + i]}; };
+            term.run(count, read, [&](std::size_t i, const Pair& sums) {
+                pressures[i] = sums.x;
+                ranges[i] = sums.y;
+            });
+            for (std::size_t i = 0; i < count; ++i)
+                values[first + i] += weight * ratioOr(pressures[i], ranges[i], 0.0);
+        };
+        add(m_fast, 4.0);
+        add(m_middle, 2.0);
+        add(m_slow, 1.0);
+        for (double& value : values)
+            value = 100.0 * value / 7.0;
+        leaveOut(values, early);
     }
 
 private:
-    template <std::size_t period>
-    class Term {
-    public:
-        double next(double pressure, double range)
-        {
-            m_pressure.push(pressure);
-            m_range.push(range);
-            return ratioOr(m_pressure.value(), m_range.value(), 0.0);
-        }
-        bool full() const { return m_range.full(); }
-
-    private:
-        RollingSum<period> m_pressure, m_range;
-    };
-
-    Term<fast> m_fast;
-    Term<middle> m_middle;
-    Term<slow> m_slow;
-    PreviousClose m_previous;
+    PreviousBar m_previous;
+    RollingFold<Pair, PlusPairs, fast> m_fast;
+    RollingFold<Pair, PlusPairs, middle> m_middle;
+    RollingFold<Pair, PlusPairs, slow> m_slow;
 };
 
 template <std::size_t slow, std::size_t fast>

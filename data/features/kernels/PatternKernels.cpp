@@ -1,3 +1,5 @@
+#include <concepts>
+
 #include "data/features/KernelSupport.h"
 
 namespace btcai {
@@ -12,7 +14,7 @@ struct Candle {
     double usualRange = 0.0;  ///< mean high - low of the 10 bars before
     double recentRange = 0.0; ///< mean high - low of the 5 bars before
 
-    int colour() const { return close >= open ? 1 : -1; }
+    double colour() const { return close >= open ? 1.0 : -1.0; }
     bool white() const { return close >= open; }
     bool black() const { return close < open; }
     double body() const { return std::abs(close - open); }
@@ -36,115 +38,147 @@ struct Candle {
 };
 
 /// Looks at all conditions: what chance decides no processor foresees, and a wrong guess costs more than a comparison.
-template <typename... Conditions>
+template <std::same_as<bool>... Conditions>
 bool allOf(Conditions... conditions)
 {
-    return (static_cast<unsigned>(conditions) & ...) != 0;
+    return (conditions & ...);
 }
 
 /// The averages a pattern needs: those it doesn't are not kept.
-enum Averages : unsigned { kNone = 0, kBody = 1, kRange = 2, kRecent = 4 };
+enum Averages : unsigned { kNone = 0, kBody = 1, kRange = 2, kRecent = 4 }; // in the order of Candle's fields
 
-/// The last four candles.
-template <unsigned averages>
-class CandleWindow {
-public:
-    void push(const Bar& bar)
-    {
-        ++m_newest;
-        Candle& candle = m_candles[m_newest % m_candles.size()];
-        candle = {bar.open, bar.high, bar.low, bar.close};
-        if constexpr ((averages & kBody) != 0) {
-            candle.usualBody = m_bodies.value() / 10.0;
-            m_bodies.push(candle.body());
-        }
-        if constexpr ((averages & kRange) != 0) {
-            candle.usualRange = m_ranges.value() / 10.0;
-            m_ranges.push(bar.high - bar.low);
-        }
-        if constexpr ((averages & kRecent) != 0) {
-            candle.recentRange = m_recent.value() / 5.0;
-            m_recent.push(bar.high - bar.low);
-        }
-    }
-    /// 0: the newest.
-    const Candle& operator[](std::size_t back) const { return m_candles[(m_newest - back) % m_candles.size()]; }
-
-private:
-    RollingSum<10> m_bodies, m_ranges;
-    RollingSum<5> m_recent;
-    std::array<Candle, 4> m_candles{};
-    std::size_t m_newest = 3;
-};
-
-/// A pattern: its averages, the bars it needs, and a value of 100 (bullish), -100 (bearish), 80 in size for its weaker form, or 0.
+/// A pattern: its averages, how many bars back it looks, the bars it needs, and a value of 100 (bullish), -100 (bearish), 80 in size
+/// for its weaker form, or 0.
 template <typename Pattern>
 class PatternCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_window.push(bar);
-        m_bars += m_bars < Pattern::kBars ? 1 : 0;
-        return m_bars < Pattern::kBars ? kNotYet : Pattern::value(m_window);
+        const std::size_t count = bars.size();
+        Columns columns;
+        for (std::size_t k = 0; k < columns.size(); ++k)
+            if (used(k))
+                std::ranges::copy(m_past[k], columns[k].begin());
+        const std::array<std::span<const double>, 4> given{bars.open, bars.high, bars.low, bars.close};
+        for (std::size_t k = 0; k < given.size(); ++k)
+            if (used(k))
+                std::ranges::copy(given[k], columns[k].begin() + kBack);
+        const auto body = [&](std::size_t i) { return std::abs(bars.close[i] - bars.open[i]); };
+        const auto range = [&](std::size_t i) { return bars.high[i] - bars.low[i]; };
+        average<kBody>(m_bodies, columns[kUsualBody], count, body, 10.0);
+        average<kRange>(m_ranges, columns[kUsualRange], count, range, 10.0);
+        average<kRecent>(m_recent, columns[kRecentRange], count, range, 5.0);
+        for (std::size_t i = 0; i < count; ++i)
+            values[i] = Pattern::value(Window{bars, columns, i});
+        for (std::size_t k = 0; k < columns.size(); ++k)
+            if (used(k))
+                std::copy_n(columns[k].begin() + count, kBack, m_past[k].begin());
+        const std::size_t early = std::min(count, Pattern::kBars - 1 - m_early);
+        leaveOut(values, early);
+        m_early += early;
     }
 
 private:
-    CandleWindow<Pattern::kAverages> m_window;
-    int m_bars = 0;
+    static constexpr std::size_t kBack = Pattern::kBack;
+    enum Column : std::size_t { kOpen, kHigh, kLow, kClose, kUsualBody, kUsualRange, kRecentRange, kColumns };
+    /// Each begins with the kBack candles before the piece.
+    using Columns = std::array<Piece, kColumns>;
+
+    /// Prices are copied only to look back at them.
+    static constexpr bool used(std::size_t column)
+    {
+        return column <= kClose ? kBack > 0 : (Pattern::kAverages & (1U << (column - kUsualBody))) != 0;
+    }
+
+    /// The candle a pattern looks at, and those before it.
+    struct Window {
+        const BarBlock& bars;
+        const Columns& columns;
+        std::size_t i;
+
+        /// 0: the newest.
+        Candle operator[](std::size_t before) const
+        {
+            const auto at = [&](std::size_t column) { return used(column) ? columns[column][kBack + i - before] : 0.0; };
+            if constexpr (kBack == 0)
+                return {bars.open[i], bars.high[i], bars.low[i], bars.close[i], at(kUsualBody), at(kUsualRange), at(kRecentRange)};
+            else
+                return {at(kOpen), at(kHigh), at(kLow), at(kClose), at(kUsualBody), at(kUsualRange), at(kRecentRange)};
+        }
+    };
+
+    /// The mean of the bars before each.
+    template <Averages kind, typename Sum, typename Read>
+    static void average(Sum& sum, Piece& column, std::size_t count, Read read, double period)
+    {
+        if constexpr ((Pattern::kAverages & kind) != 0) {
+            column[kBack] = sum.value() / period;
+            sum.run(count, read, [&](std::size_t i, double value) { column[kBack + i + 1] = value / period; });
+        }
+    }
+
+    RollingSum<10> m_bodies, m_ranges;
+    RollingSum<5> m_recent;
+    std::array<std::array<double, kBack>, kColumns> m_past{};
+    std::size_t m_early = 0; ///< bars that were left out
 };
 
 struct Doji {
     static constexpr unsigned kAverages = kRange;
-    static constexpr int kBars = 11;
+    static constexpr std::size_t kBack = 0;
+    static constexpr std::size_t kBars = 11;
     static double value(const auto& bars) { return bars[0].doji() ? 100.0 : 0.0; }
 };
 
 struct Marubozu {
     static constexpr unsigned kAverages = kBody | kRange;
-    static constexpr int kBars = 11;
+    static constexpr std::size_t kBack = 0;
+    static constexpr std::size_t kBars = 11;
     static double value(const auto& bars)
     {
-        const Candle& c = bars[0];
+        const Candle c = bars[0];
         return allOf(c.longBody(), c.tinyUpperShadow(), c.tinyLowerShadow()) ? 100.0 * c.colour() : 0.0;
     }
 };
 
 struct SpinningTop {
     static constexpr unsigned kAverages = kBody;
-    static constexpr int kBars = 11;
+    static constexpr std::size_t kBack = 0;
+    static constexpr std::size_t kBars = 11;
     static double value(const auto& bars)
     {
-        const Candle& c = bars[0];
+        const Candle c = bars[0];
         return allOf(c.shortBody(), c.longUpperShadow(), c.longLowerShadow()) ? 100.0 * c.colour() : 0.0;
     }
 };
 
 struct Engulfing {
     static constexpr unsigned kAverages = kNone;
-    static constexpr int kBars = 3; // TA-Lib waits for one bar more than it looks at
+    static constexpr std::size_t kBack = 1;
+    static constexpr std::size_t kBars = 3; // TA-Lib waits for one bar more than it looks at
     static double value(const auto& bars)
     {
-        const Candle& now = bars[0];
-        const Candle& before = bars[1];
+        const Candle now = bars[0];
+        const Candle before = bars[1];
         const bool topBeyond = now.top() > before.top(), bottomBeyond = now.bottom() < before.bottom();
-        if (!allOf(now.white() != before.white(), now.top() >= before.top(), now.bottom() <= before.bottom(),
-                   static_cast<unsigned>(topBeyond) + static_cast<unsigned>(bottomBeyond) > 0))
-            return 0.0;
-        return (allOf(topBeyond, bottomBeyond) ? 100.0 : 80.0) * now.colour();
+        const bool engulfs = allOf(now.white() != before.white(), now.top() >= before.top(), now.bottom() <= before.bottom(),
+                                   !allOf(!topBeyond, !bottomBeyond));
+        const double strength = allOf(topBeyond, bottomBeyond) ? 100.0 : 80.0;
+        return engulfs ? strength * now.colour() : 0.0;
     }
 };
 
 struct Harami {
     static constexpr unsigned kAverages = kBody;
-    static constexpr int kBars = 12;
+    static constexpr std::size_t kBack = 1;
+    static constexpr std::size_t kBars = 12;
     static double value(const auto& bars)
     {
-        const Candle& now = bars[0];
-        const Candle& before = bars[1];
-        if (!allOf(before.longBody(), now.body() <= now.usualBody, now.top() <= before.top(), now.bottom() >= before.bottom()))
-            return 0.0;
-        const bool strictlyInside = allOf(now.top() < before.top(), now.bottom() > before.bottom());
-        return (strictlyInside ? -100.0 : -80.0) * before.colour();
+        const Candle now = bars[0];
+        const Candle before = bars[1];
+        const bool inside = allOf(before.longBody(), now.body() <= now.usualBody, now.top() <= before.top(), now.bottom() >= before.bottom());
+        const double strength = allOf(now.top() < before.top(), now.bottom() > before.bottom()) ? -100.0 : -80.0;
+        return inside ? strength * before.colour() : 0.0;
     }
 };
 
@@ -153,7 +187,8 @@ bool hangsOnAShadow(const Candle& c) { return allOf(c.shortBody(), c.longLowerSh
 
 struct Hammer {
     static constexpr unsigned kAverages = kBody | kRange | kRecent;
-    static constexpr int kBars = 12;
+    static constexpr std::size_t kBack = 1;
+    static constexpr std::size_t kBars = 12;
     static double value(const auto& bars)
     {
         return allOf(hangsOnAShadow(bars[0]), bars[0].bottom() <= bars[1].low + bars[1].near()) ? 100.0 : 0.0;
@@ -162,7 +197,8 @@ struct Hammer {
 
 struct HangingMan {
     static constexpr unsigned kAverages = kBody | kRange | kRecent;
-    static constexpr int kBars = 12;
+    static constexpr std::size_t kBack = 1;
+    static constexpr std::size_t kBars = 12;
     static double value(const auto& bars)
     {
         return allOf(hangsOnAShadow(bars[0]), bars[0].bottom() >= bars[1].high - bars[1].near()) ? -100.0 : 0.0;
@@ -171,21 +207,23 @@ struct HangingMan {
 
 struct ShootingStar {
     static constexpr unsigned kAverages = kBody | kRange;
-    static constexpr int kBars = 12;
+    static constexpr std::size_t kBack = 1;
+    static constexpr std::size_t kBars = 12;
     static double value(const auto& bars)
     {
-        const Candle& c = bars[0];
+        const Candle c = bars[0];
         return allOf(c.shortBody(), c.longUpperShadow(), c.tinyLowerShadow(), c.gapsAbove(bars[1])) ? -100.0 : 0.0;
     }
 };
 
 struct Piercing {
     static constexpr unsigned kAverages = kBody;
-    static constexpr int kBars = 12;
+    static constexpr std::size_t kBack = 1;
+    static constexpr std::size_t kBars = 12;
     static double value(const auto& bars)
     {
-        const Candle& now = bars[0];
-        const Candle& before = bars[1];
+        const Candle now = bars[0];
+        const Candle before = bars[1];
         const bool pierces = allOf(now.open < before.low, now.close < before.open, now.close > before.close + 0.5 * before.body());
         return allOf(before.black(), before.longBody(), now.white(), now.longBody(), pierces) ? 100.0 : 0.0;
     }
@@ -193,11 +231,12 @@ struct Piercing {
 
 struct DarkCloudCover {
     static constexpr unsigned kAverages = kBody;
-    static constexpr int kBars = 12;
+    static constexpr std::size_t kBack = 1;
+    static constexpr std::size_t kBars = 12;
     static double value(const auto& bars)
     {
-        const Candle& now = bars[0];
-        const Candle& before = bars[1];
+        const Candle now = bars[0];
+        const Candle before = bars[1];
         const bool covers = allOf(now.open > before.high, now.close > before.open, now.close < before.close - 0.5 * before.body());
         return allOf(before.white(), before.longBody(), now.black(), covers) ? -100.0 : 0.0;
     }
@@ -205,12 +244,13 @@ struct DarkCloudCover {
 
 struct MorningStar {
     static constexpr unsigned kAverages = kBody;
-    static constexpr int kBars = 13;
+    static constexpr std::size_t kBack = 2;
+    static constexpr std::size_t kBars = 13;
     static double value(const auto& bars)
     {
-        const Candle& first = bars[2];
-        const Candle& star = bars[1];
-        const Candle& third = bars[0];
+        const Candle first = bars[2];
+        const Candle star = bars[1];
+        const Candle third = bars[0];
         return allOf(first.black(), first.longBody(), star.body() <= star.usualBody, star.gapsBelow(first), third.white(), third.longBody(),
                      third.close > first.close + 0.3 * first.body())
                    ? 100.0
@@ -220,12 +260,13 @@ struct MorningStar {
 
 struct EveningStar {
     static constexpr unsigned kAverages = kBody;
-    static constexpr int kBars = 13;
+    static constexpr std::size_t kBack = 2;
+    static constexpr std::size_t kBars = 13;
     static double value(const auto& bars)
     {
-        const Candle& first = bars[2];
-        const Candle& star = bars[1];
-        const Candle& third = bars[0];
+        const Candle first = bars[2];
+        const Candle star = bars[1];
+        const Candle third = bars[0];
         return allOf(first.white(), first.longBody(), star.body() <= star.usualBody, star.gapsAbove(first), third.black(), third.longBody(),
                      third.close < first.close - 0.3 * first.body())
                    ? -100.0
@@ -235,7 +276,8 @@ struct EveningStar {
 
 struct ThreeWhiteSoldiers {
     static constexpr unsigned kAverages = kBody | kRange | kRecent;
-    static constexpr int kBars = 13;
+    static constexpr std::size_t kBack = 2;
+    static constexpr std::size_t kBars = 13;
 
     /// The next soldier opens in or near the body of the one before, closes higher and is not far shorter.
     static bool follows(const Candle& now, const Candle& before)
@@ -254,7 +296,8 @@ struct ThreeWhiteSoldiers {
 
 struct ThreeBlackCrows {
     static constexpr unsigned kAverages = kRange;
-    static constexpr int kBars = 14;
+    static constexpr std::size_t kBack = 3;
+    static constexpr std::size_t kBars = 14;
 
     /// The next crow opens within the body of the one before and closes lower.
     static bool follows(const Candle& now, const Candle& before)
@@ -278,7 +321,7 @@ template <typename Pattern>
 FeatureInfo pattern(const char* name, const char* formula, FeatureRange range, const char* reference, const char* parameters = "")
 {
     return {name, FeatureGroup::Candle, formula, "Morris, Candlestick Charting Explained (1992); thresholds of TA-Lib", parameters,
-            Pattern::kBars, range, FeatureScale::Stationary, reference, makeKernel<PatternCore<Pattern>>};
+            static_cast<int>(Pattern::kBars), range, FeatureScale::Stationary, reference, makeKernel<PatternCore<Pattern>>};
 }
 
 } // namespace

@@ -49,8 +49,8 @@ class TrendFitCore {
 public:
     double next(const Bar& bar)
     {
-        m_ramp.push(Ramp::of(bar.close));
-        m_moments.push(Moments::of(bar.close));
+        m_ramp.push(bar.close);
+        m_moments.push(bar.close);
         if (!m_ramp.full())
             return kNotYet;
         constexpr auto n = static_cast<double>(period);

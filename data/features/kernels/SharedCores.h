@@ -60,8 +60,8 @@ public:
     {
         if (m_previous.known()) {
             const double change = bar.close - m_previous.value();
-            m_gain.push(std::max(change, 0.0));
-            m_loss.push(std::max(-change, 0.0));
+            m_gain.push(0.5 * (std::abs(change) + change)); // exact, and no branch: which of the two is zero is a matter of chance
+            m_loss.push(0.5 * (std::abs(change) - change));
         }
         m_previous.set(bar.close);
         if (!m_gain.full())
@@ -98,24 +98,28 @@ private:
 
 enum class BandLine { Upper, Middle, Lower, Percent, Width };
 
+/// A line of Bollinger's bands from the moments of a window that ends with this close.
+template <std::size_t period, int deviations>
+double bandValue(BandLine line, const Moments& moments, double close)
+{
+    const double reach = deviations * std::sqrt(moments.squares * (1.0 / static_cast<double>(period)));
+    switch (line) {
+    case BandLine::Upper: return moments.mean + reach;
+    case BandLine::Middle: return moments.mean;
+    case BandLine::Lower: return moments.mean - reach;
+    case BandLine::Percent: return 0.5 + 0.5 * ratioOr(close - moments.mean, reach, 0.0);
+    case BandLine::Width: return 2.0 * ratioOr(reach, moments.mean, 0.0);
+    }
+    return kNotYet;
+}
+
 template <std::size_t period, int deviations, BandLine line>
 class BollingerCore {
 public:
     double next(const Bar& bar)
     {
-        m_moments.push(Moments::of(bar.close));
-        if (!m_moments.full())
-            return kNotYet;
-        const Moments& moments = m_moments.value();
-        const double reach = deviations * std::sqrt(moments.squares / moments.count);
-        switch (line) {
-        case BandLine::Upper: return moments.mean + reach;
-        case BandLine::Middle: return moments.mean;
-        case BandLine::Lower: return moments.mean - reach;
-        case BandLine::Percent: return 0.5 + 0.5 * ratioOr(bar.close - moments.mean, reach, 0.0);
-        case BandLine::Width: return 2.0 * ratioOr(reach, moments.mean, 0.0);
-        }
-        return kNotYet;
+        m_moments.push(bar.close);
+        return m_moments.full() ? bandValue<period, deviations>(line, m_moments.value(), bar.close) : kNotYet;
     }
 
 private:

@@ -47,7 +47,8 @@ private:
 double correlation(const PairMoments& moments)
 {
     const double scale = std::sqrt(moments.squaresX * moments.squaresY);
-    return scale > 0.0 ? std::clamp(moments.products / scale, -1.0, 1.0) : 0.0;
+    const double value = ratioOr(moments.products, scale, 0.0);
+    return std::min(std::max(value, -1.0), 1.0);
 }
 
 template <std::size_t lag, std::size_t period>
@@ -58,7 +59,7 @@ public:
         if (m_return.push(bar.close)) {
             m_past.push(m_return.value());
             if (m_past.full())
-                m_pairs.push(PairMoments::of(m_return.value(), m_past.oldest()));
+                m_pairs.push({m_return.value(), m_past.oldest()});
         }
         return m_pairs.full() ? correlation(m_pairs.value()) : kNotYet;
     }
@@ -72,10 +73,19 @@ private:
 template <std::size_t period>
 class CloseVolumeCorrelationCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_pairs.push(PairMoments::of(bar.close, bar.volume));
-        return m_pairs.full() ? correlation(m_pairs.value()) : kNotYet;
+        const std::size_t count = bars.size(), early = m_pairs.early(count);
+        Piece squaresX, squaresY, products;
+        const auto read = [&](std::size_t i) { return Pair{bars.close[i], bars.volume[i]}; };
+        m_pairs.run(count, read, [&](std::size_t i, const PairMoments& moments) {
+            squaresX[i] = moments.squaresX;
+            squaresY[i] = moments.squaresY;
+            products[i] = moments.products;
+        });
+        for (std::size_t i = 0; i < count; ++i)
+            values[i] = correlation({squaresX[i], squaresY[i], products[i]});
+        leaveOut(values, early);
     }
 
 private:
@@ -86,18 +96,23 @@ private:
 template <std::size_t period>
 class HighLowBetaCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        if (m_high.known())
-            m_pairs.push(PairMoments::of(ratioOr(bar.high - m_high.value(), m_high.value(), 0.0),
-                                         ratioOr(bar.low - m_low.value(), m_low.value(), 0.0)));
-        m_high.set(bar.high);
-        m_low.set(bar.low);
-        return m_pairs.full() ? ratioOr(m_pairs.value().products, m_pairs.value().squaresX, 0.0) : kNotYet;
+        Piece high, low;
+        const std::size_t first = m_previous.run(bars, [&](std::size_t i, const Bar& before) {
+            high[i] = ratioOr(bars.high[i] - before.high, before.high, 0.0);
+            low[i] = ratioOr(bars.low[i] - before.low, before.low, 0.0);
+        });
+        const std::size_t count = bars.size() - first, early = first + m_pairs.early(count);
+        const auto read = [&](std::size_t i) { return Pair{high[first + i], low[first + i]}; };
+        m_pairs.run(count, read, [&](std::size_t i, const PairMoments& moments) {
+            values[first + i] = ratioOr(moments.products, moments.squaresX, 0.0);
+        });
+        leaveOut(values, early);
     }
 
 private:
-    PreviousClose m_high, m_low;
+    PreviousBar m_previous;
     RollingPairMoments<period> m_pairs;
 };
 
@@ -107,14 +122,19 @@ enum class RegressionLine { End, Slope, Start, AngleDegrees, Forecast };
 template <std::size_t period, RegressionLine line>
 class RegressionCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_ramp.push(Ramp::of(bar.close));
-        if (!m_ramp.full())
-            return kNotYet;
+        const std::size_t early = m_ramp.early(bars.size());
+        m_ramp.run(bars.size(), from(bars.close), [&](std::size_t i, const Ramp& ramp) { values[i] = valueOf(ramp); });
+        leaveOut(values, early);
+    }
+
+private:
+    static double valueOf(const Ramp& ramp)
+    {
         constexpr auto n = static_cast<double>(period);
-        const double mean = m_ramp.value().sum / n;
-        const double slope = (m_ramp.value().weighted - 0.5 * (n + 1.0) * m_ramp.value().sum) / (n * (n * n - 1.0) / 12.0);
+        const double mean = ramp.sum / n;
+        const double slope = (ramp.weighted - 0.5 * (n + 1.0) * ramp.sum) / (n * (n * n - 1.0) / 12.0);
         switch (line) {
         case RegressionLine::End: return mean + slope * 0.5 * (n - 1.0);
         case RegressionLine::Slope: return slope;
@@ -125,7 +145,6 @@ public:
         return kNotYet;
     }
 
-private:
     RollingRamp<period> m_ramp;
 };
 
@@ -258,11 +277,11 @@ class ZScoreCore {
 public:
     double next(const Bar& bar)
     {
-        m_moments.push(Moments::of(bar.close));
+        m_moments.push(bar.close);
         if (!m_moments.full())
             return kNotYet;
         const Moments& moments = m_moments.value();
-        return ratioOr(bar.close - moments.mean, std::sqrt(moments.squares / moments.count), 0.0);
+        return ratioOr(bar.close - moments.mean, std::sqrt(moments.squares / static_cast<double>(period)), 0.0);
     }
 
 private:

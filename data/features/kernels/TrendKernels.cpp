@@ -71,35 +71,59 @@ private:
 };
 
 /// Wilder's directional movement and true range, summed and smoothed. His sums start over period - 1 bars, which is what
-/// TA-Lib does.
-template <std::size_t period>
+/// TA-Lib does. Only what is asked for is kept.
+template <std::size_t period, bool usePlus, bool useMinus, bool useRange>
 class DirectionalSums {
 public:
-    void push(const Bar& bar)
+    struct Lines {
+        Piece plus, minus, range;
+    };
+
+    /// The sums after each bar (those before the second are not set). Returns how many are of less than `least` changes.
+    std::size_t run(const BarBlock& bars, Lines& lines, std::size_t least)
     {
-        if (m_previous.known()) {
-            const double up = bar.high - m_high;
-            const double down = m_low - bar.low;
-            const double keep = ++m_count < period ? 1.0 : 1.0 - 1.0 / static_cast<double>(period);
-            m_plus = m_plus * keep + (up > std::max(down, 0.0) ? up : 0.0);
-            m_minus = m_minus * keep + (down > std::max(up, 0.0) ? down : 0.0);
-            m_range = m_range * keep + trueRange(bar, m_previous);
-        }
-        m_previous.set(bar.close);
-        m_high = bar.high;
-        m_low = bar.low;
+        const std::size_t first = m_previous.run(bars, [&](std::size_t i, const Bar& before) {
+            const double up = bars.high[i] - before.high, down = before.low - bars.low[i];
+            if (usePlus)
+                lines.plus[i] = up > std::max(down, 0.0) ? up : 0.0;
+            if (useMinus)
+                lines.minus[i] = down > std::max(up, 0.0) ? down : 0.0;
+            if (useRange)
+                lines.range[i] = trueRange(bars.high[i], bars.low[i], before.close);
+        });
+        const std::size_t changes = bars.size() - first;
+        const std::size_t early = first + (m_count < least ? std::min(changes, least - 1 - m_count) : 0);
+        const std::size_t summed = first + (m_count < period ? std::min(changes, period - 1 - m_count) : 0);
+        smooth(lines, first, summed, bars.size());
+        m_count = std::min(period, m_count + changes);
+        return early;
     }
 
-    std::size_t count() const { return m_count; }
-    double plus() const { return m_plus; }
-    double minus() const { return m_minus; }
-    double range() const { return m_range; }
-
 private:
-    PreviousClose m_previous;
-    double m_high = 0.0, m_low = 0.0;
+    /// In one loop: each waits for its own value before, not for the others.
+    void smooth(Lines& lines, std::size_t first, std::size_t summed, std::size_t end)
+    {
+        double plusSum = m_plus, minusSum = m_minus, rangeSum = m_range;
+        const auto smoothOver = [&](std::size_t from, std::size_t to, double keep) {
+            for (std::size_t i = from; i < to; ++i) {
+                if (usePlus)
+                    lines.plus[i] = plusSum = plusSum * keep + lines.plus[i];
+                if (useMinus)
+                    lines.minus[i] = minusSum = minusSum * keep + lines.minus[i];
+                if (useRange)
+                    lines.range[i] = rangeSum = rangeSum * keep + lines.range[i];
+            }
+        };
+        smoothOver(first, summed, 1.0);
+        smoothOver(summed, end, 1.0 - 1.0 / static_cast<double>(period));
+        m_plus = plusSum;
+        m_minus = minusSum;
+        m_range = rangeSum;
+    }
+
+    PreviousBar m_previous;
     double m_plus = 0.0, m_minus = 0.0, m_range = 0.0;
-    std::size_t m_count = 0;
+    std::size_t m_count = 0; ///< changes, up to `period`
 };
 
 enum class DirectionalLine { PlusDm, MinusDm, PlusDi, MinusDi };
@@ -107,80 +131,90 @@ enum class DirectionalLine { PlusDm, MinusDm, PlusDi, MinusDi };
 template <std::size_t period, DirectionalLine line>
 class DirectionalCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_sums.push(bar);
-        constexpr bool sumOnly = line == DirectionalLine::PlusDm || line == DirectionalLine::MinusDm;
-        if (m_sums.count() < (sumOnly ? period - 1 : period))
-            return kNotYet;
-        const double movement = line == DirectionalLine::PlusDm || line == DirectionalLine::PlusDi ? m_sums.plus() : m_sums.minus();
-        return sumOnly ? movement : 100.0 * ratioOr(movement, m_sums.range(), 0.0);
+        typename Sums::Lines lines;
+        const std::size_t early = m_sums.run(bars, lines, kSumOnly ? period - 1 : period);
+        const Piece& movement = kPlus ? lines.plus : lines.minus;
+        for (std::size_t i = early; i < bars.size(); ++i)
+            values[i] = kSumOnly ? movement[i] : 100.0 * ratioOr(movement[i], lines.range[i], 0.0);
+        leaveOut(values, early);
     }
 
 private:
-    DirectionalSums<period> m_sums;
-};
-
-template <std::size_t period>
-class DirectionalIndex {
-public:
-    bool push(const Bar& bar)
-    {
-        m_sums.push(bar);
-        if (m_sums.count() < period)
-            return false;
-        // A market that does not move has no direction: DX keeps its last value (0 at first), as in TA-Lib.
-        const double sum = m_sums.plus() + m_sums.minus();
-        if (m_sums.range() > 0.0 && sum > 0.0)
-            m_value = 100.0 * std::abs(m_sums.minus() - m_sums.plus()) / sum;
-        return true;
-    }
-    double value() const { return m_value; }
-
-private:
-    DirectionalSums<period> m_sums;
-    double m_value = 0.0;
+    static constexpr bool kSumOnly = line == DirectionalLine::PlusDm || line == DirectionalLine::MinusDm;
+    static constexpr bool kPlus = line == DirectionalLine::PlusDm || line == DirectionalLine::PlusDi;
+    using Sums = DirectionalSums<period, kPlus, !kPlus, !kSumOnly>;
+    Sums m_sums;
 };
 
 template <std::size_t period>
 class DxCore {
 public:
-    double next(const Bar& bar) { return m_dx.push(bar) ? m_dx.value() : kNotYet; }
+    void run(const BarBlock& bars, std::span<double> values)
+    {
+        typename Sums::Lines lines;
+        const std::size_t early = m_sums.run(bars, lines, period);
+        for (std::size_t i = early; i < bars.size(); ++i) {
+            // A market that does not move has no direction: DX keeps its last value (0 at first), as in TA-Lib.
+            const double sum = lines.plus[i] + lines.minus[i];
+            const bool moves = lines.range[i] > 0.0 && sum > 0.0;
+            values[i] = moves ? 100.0 * std::abs(lines.minus[i] - lines.plus[i]) / sum : kNone;
+        }
+        double latest = m_value;
+        for (std::size_t i = early; i < bars.size(); ++i)
+            values[i] = latest = values[i] == kNone ? latest : values[i];
+        m_value = latest;
+        leaveOut(values, early);
+    }
 
 private:
-    DirectionalIndex<period> m_dx;
+    using Sums = DirectionalSums<period, true, true, true>;
+    static constexpr double kNone = -1.0;
+    Sums m_sums;
+    double m_value = 0.0;
 };
 
 template <std::size_t period>
 class AdxCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        if (m_dx.push(bar))
-            m_average.push(m_dx.value());
-        return m_average.full() ? m_average.value() : kNotYet;
+        m_dx.run(bars, values);
+        WilderAverage<period> average = m_average;
+        for (double& value : values) {
+            if (std::isnan(value))
+                continue;
+            average.push(value);
+            value = average.full() ? average.value() : kNotYet;
+        }
+        m_average = average;
     }
 
 private:
-    DirectionalIndex<period> m_dx;
+    DxCore<period> m_dx;
     WilderAverage<period> m_average;
 };
 
 template <std::size_t period>
 class AdxrCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        const double adx = m_adx.next(bar);
-        if (std::isnan(adx))
-            return kNotYet;
-        m_past.push(adx);
-        return m_past.full() ? 0.5 * (adx + m_past.oldest()) : kNotYet;
+        m_adx.run(bars, values);
+        const auto firstValue = std::ranges::find_if(values, [](double value) { return !std::isnan(value); });
+        const std::size_t first = static_cast<std::size_t>(firstValue - values.begin());
+        Piece now;
+        std::ranges::copy(firstValue, values.end(), now.begin());
+        const std::span<const double> known(now.data(), bars.size() - first);
+        const std::size_t early = first + m_past.early(known.size());
+        m_past.run(known, [&](std::size_t i, double adx, double before) { values[first + i] = 0.5 * (adx + before); });
+        leaveOut(values, early);
     }
 
 private:
     AdxCore<period> m_adx;
-    Delay<period - 1> m_past;
+    Past<period - 1> m_past;
 };
 
 enum class AroonLine { Up, Down, Oscillator };
@@ -296,99 +330,75 @@ private:
 enum class SarUnit { Price, LogDistance };
 
 /// Wilder's parabolic stop and reverse, with steps and limit in hundredths. As in TA-Lib, the first two bars choose the side:
-/// short when the low fell by more than the high rose.
+/// short when the low fell by more than the high rose. While short all prices are taken negative, so that the stop is below throughout.
 template <int step, int limit, SarUnit unit>
 class SarCore {
 public:
     double next(const Bar& bar)
     {
-        ++m_bars;
-        if (m_bars < 2) {
-            remember(bar);
+        if (m_bars < 2 && ++m_bars == 1) {
+            m_first = bar;
             return kNotYet;
         }
-        if (m_bars == 2)
+        if (m_side == 0.0)
             start(bar);
-        const double stop = m_long ? stepLong(bar) : stepShort(bar);
-        remember(bar);
+        const double high = m_side * bar.high, low = m_side * bar.low;
+        const double ahead = advance(std::max(high, low), std::min(high, low));
+        const double stop = m_side * ahead;
         return unit == SarUnit::Price ? stop : std::log(bar.close / stop);
     }
 
 private:
     static constexpr double kStep = step / 100.0;
     static constexpr double kLimit = limit / 100.0;
-
-    void remember(const Bar& bar)
-    {
-        m_high = bar.high;
-        m_low = bar.low;
-    }
+    static constexpr std::array<double, 2> kSteps{0.0, kStep};
 
     void start(const Bar& bar)
     {
-        const double down = m_low - bar.low;
-        m_long = !(down > 0.0 && down > bar.high - m_high);
-        m_stop = m_long ? m_low : m_high;
-        m_extreme = m_long ? bar.high : bar.low;
-        remember(bar); // for the first step the bar counts as its own predecessor
+        const double down = m_first.low - bar.low;
+        const bool isShort = down > 0.0 && down > bar.high - m_first.high;
+        m_side = isShort ? -1.0 : 1.0;
+        m_stop = isShort ? -m_first.high : m_first.low;
+        m_extreme = isShort ? -bar.low : bar.high;
+        m_low = isShort ? -bar.high : bar.low; // for the first step the bar counts as its own predecessor
+        m_high = m_extreme;
     }
 
-    void advance() { m_stop += m_factor * (m_extreme - m_stop); }
-
-    /// A stop never comes nearer than the extremes of the last two bars.
-    void keepBelow(const Bar& bar) { m_stop = std::min({m_stop, m_low, bar.low}); }
-    void keepAbove(const Bar& bar) { m_stop = std::max({m_stop, m_high, bar.high}); }
-
-    double stepLong(const Bar& bar)
+    /// The stop for this bar, on the side it turns to if it turns.
+    double advance(double high, double low)
     {
-        if (bar.low <= m_stop) {
-            m_stop = m_extreme;
-            keepAbove(bar);
-            return turn(bar.low, bar);
+        double stop = m_stop;
+        if (low <= stop) {
+            m_side = -m_side;
+            // Seen from the other side: high and low change places, and the stop is the extreme, but no nearer than the last two bars.
+            stop = std::min(-m_extreme, std::min(-m_high, -high));
+            const double lowBefore = -m_high;
+            m_extreme = -low;
+            m_factor = kStep;
+            follow(stop, -high, lowBefore);
+            m_high = -low;
+            m_low = -high;
+            return stop;
         }
-        const double stop = m_stop;
-        if (bar.high > m_extreme)
-            pull(bar.high);
-        advance();
-        keepBelow(bar);
+        // By a table: a branch would be wrong at one new extreme in two.
+        m_factor = std::min(m_factor + kSteps[high > m_extreme ? 1 : 0], kLimit);
+        m_extreme = std::max(m_extreme, high);
+        follow(stop, low, m_low);
+        m_high = high;
+        m_low = low;
         return stop;
     }
 
-    double stepShort(const Bar& bar)
+    /// Moves the stop towards the extreme, but no nearer than the lows of the last two bars.
+    void follow(double stop, double low, double lowBefore)
     {
-        if (bar.high >= m_stop) {
-            m_stop = m_extreme;
-            keepBelow(bar);
-            return turn(bar.high, bar);
-        }
-        const double stop = m_stop;
-        if (bar.low < m_extreme)
-            pull(bar.low);
-        advance();
-        keepAbove(bar);
-        return stop;
-    }
-
-    double turn(double extreme, const Bar& bar)
-    {
-        const double stop = m_stop;
-        m_long = !m_long;
-        m_factor = kStep;
-        m_extreme = extreme;
-        advance();
-        m_long ? keepBelow(bar) : keepAbove(bar);
-        return stop;
-    }
-
-    void pull(double extreme)
-    {
-        m_extreme = extreme;
-        m_factor = std::min(m_factor + kStep, kLimit);
+        m_stop = std::min(stop + m_factor * (m_extreme - stop), std::min(low, lowBefore));
     }
 
     int m_bars = 0;
-    bool m_long = true;
-    double m_high = 0.0, m_low = 0.0;
+    Bar m_first;
+    double m_side = 0.0; ///< 1 long, -1 short
+    double m_high = 0.0, m_low = 0.0; ///< of the bar before
     double m_stop = 0.0, m_extreme = 0.0, m_factor = kStep;
 };
 

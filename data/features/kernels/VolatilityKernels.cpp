@@ -8,15 +8,48 @@ namespace {
 
 class TrueRangeCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        const double range = m_previous.known() ? trueRange(bar, m_previous) : kNotYet;
-        m_previous.set(bar.close);
-        return range;
+        const std::size_t early = m_previous.run(bars, [&](std::size_t i, const Bar& before) {
+            values[i] = trueRange(bars.high[i], bars.low[i], before.close);
+        });
+        leaveOut(values, early);
     }
 
 private:
-    PreviousClose m_previous;
+    PreviousBar m_previous;
+};
+
+/// All lines of Bollinger's bands.
+template <std::size_t period, int deviations>
+class BandsCore {
+public:
+    static constexpr std::size_t kLines = 5;
+
+    void run(const BarBlock& bars, std::array<Piece, kLines>& lines, const std::array<bool, kLines>& wanted)
+    {
+        using enum BandLine;
+        const std::size_t early = m_moments.early(bars.size());
+        Piece mean, squares;
+        m_moments.run(bars.size(), from(bars.close), [&](std::size_t i, const Moments& moments) {
+            mean[i] = moments.mean;
+            squares[i] = moments.squares;
+        });
+        const auto fill = [&]<BandLine line>() {
+            Piece& values = lines[static_cast<std::size_t>(line)];
+            for (std::size_t i = 0; i < bars.size() && wanted[static_cast<std::size_t>(line)]; ++i)
+                values[i] = bandValue<period, deviations>(line, {mean[i], squares[i]}, bars.close[i]);
+            leaveOut(values, early);
+        };
+        fill.template operator()<Upper>();
+        fill.template operator()<Middle>();
+        fill.template operator()<Lower>();
+        fill.template operator()<Percent>();
+        fill.template operator()<Width>();
+    }
+
+private:
+    RollingMoments<period> m_moments;
 };
 
 enum class SpreadLine { Deviation, Variance };
@@ -24,13 +57,14 @@ enum class SpreadLine { Deviation, Variance };
 template <std::size_t period, SpreadLine line>
 class SpreadCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_moments.push(Moments::of(bar.close));
-        if (!m_moments.full())
-            return kNotYet;
-        const double variance = m_moments.value().squares / static_cast<double>(period);
-        return line == SpreadLine::Variance ? variance : std::sqrt(variance);
+        const std::size_t early = m_moments.early(bars.size());
+        m_moments.run(bars.size(), from(bars.close),
+                      [&](std::size_t i, const Moments& moments) { values[i] = moments.squares * (1.0 / static_cast<double>(period)); });
+        for (std::size_t i = 0; line == SpreadLine::Deviation && i < bars.size(); ++i)
+            values[i] = std::sqrt(values[i]);
+        leaveOut(values, early);
     }
 
 private:
@@ -138,7 +172,7 @@ template <BandLine line>
 FeatureInfo bollinger(const char* name, const char* formula, FeatureRange range, FeatureScale scale)
 {
     return {name, FeatureGroup::Volatility, formula, kBollinger, "period 20, 2 deviations", 20, range, scale,
-            scale == FeatureScale::Level ? "BBANDS" : "", makeKernel<BollingerCore<20, 2, line>>};
+            scale == FeatureScale::Level ? "BBANDS" : "", makeLine<BandsCore<20, 2>, line>};
 }
 
 } // namespace

@@ -24,10 +24,11 @@ private:
 template <std::size_t period>
 class VolumeSumCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_sum.push(bar.volume);
-        return m_sum.full() ? m_sum.value() : kNotYet;
+        const std::size_t early = m_sum.early(bars.size());
+        m_sum.run(bars.size(), from(bars.volume), into(values));
+        leaveOut(values, early);
     }
 
 private:
@@ -54,6 +55,14 @@ private:
     PreviousClose m_previous;
 };
 
+/// Turns steps into the totals they lead to from `total`; returns the last.
+double accumulate(std::span<double> steps, double total)
+{
+    for (double& step : steps)
+        step = total += step;
+    return total;
+}
+
 /// The volume with the sign of the price's change; 0 at the first bar.
 double signedVolume(const Bar& bar, const PreviousClose& previous)
 {
@@ -64,15 +73,19 @@ double signedVolume(const Bar& bar, const PreviousClose& previous)
 /// Granville's running total. As in TA-Lib it starts at the first bar's volume.
 class OnBalanceCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_total += m_previous.known() ? signedVolume(bar, m_previous) : bar.volume;
-        m_previous.set(bar.close);
-        return m_total;
+        const std::size_t first = m_previous.run(bars, [&](std::size_t i, const Bar& before) {
+            const double change = bars.close[i] - before.close, volume = bars.volume[i];
+            values[i] = (change > 0.0 ? volume : 0.0) - (change < 0.0 ? volume : 0.0);
+        });
+        if (first > 0)
+            values[0] = bars.volume[0];
+        m_total = accumulate(values, m_total);
     }
 
 private:
-    PreviousClose m_previous;
+    PreviousBar m_previous;
     double m_total = 0.0;
 };
 
@@ -103,10 +116,11 @@ double accumulation(const Bar& bar)
 
 class AccumulationCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        m_total += accumulation(bar);
-        return m_total;
+        for (std::size_t i = 0; i < bars.size(); ++i)
+            values[i] = accumulation(bars[i]);
+        m_total = accumulate(values, m_total);
     }
 
 private:
@@ -117,19 +131,41 @@ private:
 template <std::size_t fast, std::size_t slow>
 class AccumulationOscillatorCore {
 public:
-    double next(const Bar& bar)
+    void run(const BarBlock& bars, std::span<double> values)
     {
-        const double total = m_total.next(bar);
-        m_fast.push(total);
-        m_slow.push(total);
-        m_bars += m_bars < slow ? 1 : 0;
-        return m_bars == slow ? m_fast.value() - m_slow.value() : kNotYet;
+        const std::size_t early = std::min(bars.size(), slow - 1 - m_early);
+        auto fastAverage = m_fast;
+        auto slowAverage = m_slow;
+        double total = m_total;
+        // A few bars at a time: the flows of the next are worked out while the averages, each waiting for its last, catch up.
+        for (std::size_t first = 0; first < bars.size(); first += kFew) {
+            const std::size_t end = std::min(bars.size(), first + kFew);
+            for (std::size_t i = first; i < end; ++i)
+                values[i] = accumulation(bars[i]);
+            std::size_t i = first;
+            if (!fastAverage.full()) {
+                total = values[i++];
+                fastAverage.push(total);
+                slowAverage.push(total);
+                values[0] = 0.0;
+            }
+            for (; i < end; ++i) {
+                total += values[i];
+                values[i] = fastAverage.move(total) - slowAverage.move(total);
+            }
+        }
+        m_fast = fastAverage;
+        m_slow = slowAverage;
+        m_total = total;
+        leaveOut(values, early);
+        m_early += early;
     }
 
 private:
-    AccumulationCore m_total;
+    double m_total = 0.0;
     SeededAverage<1> m_fast{emaWeight(fast)}, m_slow{emaWeight(slow)};
-    std::size_t m_bars = 0;
+    static constexpr std::size_t kFew = 16;
+    std::size_t m_early = 0; ///< bars that were left out
 };
 
 template <std::size_t period>
