@@ -363,7 +363,7 @@ void TradingEnv::observe(std::size_t lane, std::size_t row)
     out[3] = static_cast<float>(std::clamp(held * mark / equity, -5.0, 5.0));
     out[4] = gain(a.entryPrice[lane]);
     out[5] = ageFeature(row - m_changeRow[lane]);
-    out[6] = static_cast<float>(10.0 * (1.0 - equity / a.peak[lane]));
+    out[6] = static_cast<float>(10.0 * std::max(0.0, 1.0 - equity / a.peak[lane])); // flows scale the peak but for rounding
     out[7] = equity == base ? 0.0F : static_cast<float>(std::clamp(5.0 * (orders ? m_logGrowth[lane] : std::log(equity / base)), -5.0, 5.0));
     out[8] = market().present[row] ? 0.0F : 1.0F;
     if (orders) {

@@ -70,7 +70,8 @@ void inOneStretch(TradingEnvOptions& options)
 void slowTargets(TradingEnvOptions& options)
 {
     options.execution.latencyBars = 2;
-    options.costs.maxParticipation = 1e-3;
+    options.costs.maxParticipation = 0.01;
+    options.ruinShare = 0.97;
     options.costs.feeCurrency = FeeCurrency::Received;
     options.flows = {.everyDays = 0.02, .amount = 500.0, .script = {{3600, -2000.0}, {40'000, 3000.0}}};
 }
@@ -86,6 +87,7 @@ void manyLots(TradingEnvOptions& options)
     options.actionMode = ActionMode::Orders;
     options.maxPositions = 25;
     options.costs.takerFeeBps = 100.0;
+    options.ruinShare = 0.97;
     options.flows = {.everyDays = 0.05, .amount = 300.0};
 }
 
