@@ -42,7 +42,6 @@ TradingEnvOptions envOptions(const EnvSessionOptions& asked, const RunConfig& co
             throw Error(ErrorKind::BadInput, "whole_part: the part {} consists of {} ranges of bars; choose another part or split.scheme", asked.part,
                         options.rows.size());
         options.episodeBars = options.rows.front().size() - 1;
-        options.randomStarts = false;
     }
     return options;
 }

@@ -178,6 +178,7 @@ class Single(unittest.TestCase):
 
         rows = starts(9)
         self.assertEqual(starts(9), rows)
+        self.assertEqual(starts(np.int64(9)), rows)
         self.assertGreater(len(set(rows)), 3)
         self.assertNotEqual(TradingEnv(DATA, FIELDS).reset()[1]["row"], TradingEnv(DATA, FIELDS).reset()[1]["row"])
 
@@ -226,6 +227,12 @@ class Single(unittest.TestCase):
 
 
 class Configuration(unittest.TestCase):
+    def test_no_libtorch_comes_into_the_process(self):  # where another one often is
+        with open("/proc/self/maps", encoding="utf-8") as maps:
+            loaded = maps.read()
+        self.assertIn("_btcai_env", loaded)
+        self.assertNotIn("libtorch", loaded)
+
     def test_a_file_and_fields_that_win_over_it(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "run.toml")

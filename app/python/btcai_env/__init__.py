@@ -88,6 +88,7 @@ class _Episodes:
         if seed is not None or self._seeds is None:
             self._seeds = np.random.default_rng(seed)
         session.reset(int(self._seeds.integers(2**63)) if seed is None else seed)
+        super().reset(seed=seed)
         return session
 
     def render(self):
@@ -95,6 +96,7 @@ class _Episodes:
 
     def close(self, **_):
         self._session = None
+        self.closed = True
 
 
 class TradingEnv(_Episodes, Env):
@@ -118,7 +120,6 @@ class TradingEnv(_Episodes, Env):
 
     def reset(self, *, seed=None, options=None):
         session = self._reset_session(seed, options)
-        Env.reset(self, seed=seed)
         self._is_over = False
         return self._observation(), self._info(session.info())
 
@@ -172,7 +173,6 @@ class VectorTradingEnv(_Episodes, VectorEnv):
 
     def reset(self, *, seed=None, options=None):
         session = self._reset_session(seed, options)
-        VectorEnv.reset(self, seed=seed)
         self._has_begun = True
         return self._observation(), self._masked(session.info(), np.ones(self.num_envs, bool))
 
