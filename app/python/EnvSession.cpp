@@ -12,7 +12,8 @@ namespace {
 
 RunConfig configOf(const EnvSessionOptions& options)
 {
-    return options.configFile.empty() ? parseRunConfig("", "defaults", options.overrides) : readRunConfig(options.configFile, options.overrides);
+    return options.configFile.empty() ? parseRunConfig("", "defaults", options.overrides)
+                                      : readRunConfig(options.configFile, options.overrides);
 }
 
 std::vector<RowRange> rowsOf(const MarketDataset& dataset, const std::string& part)
@@ -39,8 +40,8 @@ TradingEnvOptions envOptions(const EnvSessionOptions& asked, const RunConfig& co
     options.threads = asked.threads;
     if (asked.wholePart) {
         if (options.rows.size() != 1)
-            throw Error(ErrorKind::BadInput, "whole_part: the part {} consists of {} ranges of bars; choose another part or split.scheme", asked.part,
-                        options.rows.size());
+            throw Error(ErrorKind::BadInput, "whole_part: the part {} consists of {} ranges of bars; choose another part or split.scheme",
+                        asked.part, options.rows.size());
         options.episodeBars = options.rows.front().size() - 1;
     }
     return options;
@@ -113,7 +114,8 @@ void EnvSession::observeEnd(std::size_t i, std::span<float> out) const
 {
     const std::size_t own = m_env.observationSize();
     writeFeatures(endedRow(i), out);
-    std::ranges::copy(std::span(m_result.finalObservation).subspan(m_ended[i] * own, own), out.subspan(m_dataset.features.columns()).begin());
+    const auto state = std::span(m_result.finalObservation).subspan(m_ended[i] * own, own);
+    std::ranges::copy(state, out.subspan(m_dataset.features.columns()).begin());
 }
 
 double EnvSession::episodeReturn(std::size_t lane) const { return std::log(m_env.growth(lane)); }

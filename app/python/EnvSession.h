@@ -21,8 +21,8 @@ struct EnvSessionOptions {
     bool wholePart = false; ///< one episode from the part's first bar to its last; else they start anywhere and last account.episode_bars
 };
 
-/// A TradingEnv on a part of the data of a run configuration, as an agent outside this program sees it: the observation of a lane is the
-/// features of the bar that its decision is taken at, normalised as the agent of this program sees them, then the private state of TradingEnv.
+/// A TradingEnv on a part of the data of a run configuration, as an agent outside this program sees it: the observation of a lane is
+/// the features of the bar that its decision is taken at, normalised as this program's agent sees them, then TradingEnv's private state.
 ///
 /// Call order: reset, then any number of step; between them everything is const.
 class EnvSession {

@@ -44,15 +44,23 @@ py::tuple step(EnvSession& session, const py::array_t<std::int64_t, py::array::c
                           arrayOf<bool>(n, [&](std::size_t lane) { return result.truncated[lane]; }));
 }
 
+/// Of `count` accounts, each a value.
+template <typename Equity, typename Return, typename Row>
+py::dict infoOf(const EnvSession& session, std::size_t count, const Equity& equity, const Return& episodeReturn, const Row& row)
+{
+    py::dict info;
+    info["equity"] = arrayOf<double>(count, equity);
+    info["episode_return"] = arrayOf<double>(count, episodeReturn);
+    info["row"] = arrayOf<std::int64_t>(count, row);
+    info["time"] = arrayOf<std::int64_t>(count, [&](std::size_t i) { return session.closeTime(row(i)); });
+    return info;
+}
+
 py::dict info(const EnvSession& session)
 {
-    const std::size_t n = session.envs();
-    py::dict info;
-    info["equity"] = arrayOf<double>(n, [&](std::size_t lane) { return session.equity(lane); });
-    info["episode_return"] = arrayOf<double>(n, [&](std::size_t lane) { return session.episodeReturn(lane); });
-    info["row"] = arrayOf<std::int64_t>(n, [&](std::size_t lane) { return session.row(lane); });
-    info["time"] = arrayOf<std::int64_t>(n, [&](std::size_t lane) { return session.closeTime(session.row(lane)); });
-    return info;
+    return infoOf(
+        session, session.envs(), [&](std::size_t lane) { return session.equity(lane); },
+        [&](std::size_t lane) { return session.episodeReturn(lane); }, [&](std::size_t lane) { return session.row(lane); });
 }
 
 /// Lanes [ended], observations [ended, observationSize] and what `info` tells, of the episodes that ended in the latest step.
@@ -63,11 +71,9 @@ py::tuple ended(const EnvSession& session)
     py::array_t<float> observations({n, size});
     for (std::size_t i = 0; i < n; ++i)
         session.observeEnd(i, {observations.mutable_data(static_cast<py::ssize_t>(i), 0), size});
-    py::dict info;
-    info["equity"] = arrayOf<double>(n, [&](std::size_t i) { return session.endedEquity(i); });
-    info["episode_return"] = arrayOf<double>(n, [&](std::size_t i) { return session.endedReturn(i); });
-    info["row"] = arrayOf<std::int64_t>(n, [&](std::size_t i) { return session.endedRow(i); });
-    info["time"] = arrayOf<std::int64_t>(n, [&](std::size_t i) { return session.closeTime(session.endedRow(i)); });
+    const py::dict info = infoOf(
+        session, n, [&](std::size_t i) { return session.endedEquity(i); }, [&](std::size_t i) { return session.endedReturn(i); },
+        [&](std::size_t i) { return session.endedRow(i); });
     return py::make_tuple(arrayOf<std::int64_t>(n, [&](std::size_t i) { return lanes[i]; }), observations, info);
 }
 

@@ -49,7 +49,8 @@ ObservationBounds within(double limit) { return {static_cast<float>(-limit), sta
 } // namespace
 
 Acrobot::Acrobot(std::size_t lanes)
-    : ControlTask("Acrobot", "acrobot-start", 0.1, {within(1), within(1), within(1), within(1), within(kMaxVelocity1), within(kMaxVelocity2)}, lanes)
+    : ControlTask("Acrobot", "acrobot-start", 0.1,
+                  {within(1), within(1), within(1), within(1), within(kMaxVelocity1), within(kMaxVelocity2)}, lanes)
 {
     reset(0);
 }

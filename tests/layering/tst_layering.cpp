@@ -40,7 +40,8 @@ private slots:
         // That nothing was found must not come from looking at nothing.
         QVERIFY(report.files > 100);
         for (const char* room :
-             {"agent", "agent/config", "agent/dataset", "agent/protocol", "app/cli", "app/fetch", "app/gui", "app/python", "base", "data", "data/remote", "env", "models"})
+             {"agent", "agent/config", "agent/dataset", "agent/protocol", "app/cli", "app/fetch", "app/gui", "app/python",
+              "base", "data", "data/remote", "env", "models"})
             QVERIFY2(std::binary_search(report.roomsSeen.begin(), report.roomsSeen.end(), room), room);
     }
 

@@ -94,8 +94,9 @@ Json run(const Case& asked)
                      {"row", row},
                      {"time", dataset.market->startTime + static_cast<std::int64_t>(row + 1) * dataset.market->intervalSeconds}};
             if (result.terminated[lane] || result.truncated[lane])
-                one["final"] = {{"observation", joined(dataset, before[lane] + 1, std::span(result.finalObservation).subspan(lane * size, size))},
-                                {"row", before[lane] + 1},
+                one["final"] = {{"row", before[lane] + 1},
+                                {"observation", joined(dataset, before[lane] + 1,
+                                                       std::span(result.finalObservation).subspan(lane * size, size))},
                                 {"episode_return", env.endedEpisodeReturns()[ended++]}};
             lanes.push_back(one);
         }

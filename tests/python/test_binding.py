@@ -1,4 +1,7 @@
-"""The binding beside the C++ class, step by step and bit for bit, and what it promises of itself. Without Gymnasium, even where that is installed."""
+"""The binding beside the C++ class, step by step and bit for bit, and what it promises of itself.
+
+Without Gymnasium, even where that is installed.
+"""
 
 import json
 import os

@@ -160,7 +160,9 @@ class VectorTradingEnv(_Episodes, VectorEnv):
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.SAME_STEP}
 
-    def __init__(self, num_envs, data=None, fields=None, *, config=None, part="train", whole_part=False, accounts_per_stretch=1, threads=1, copy=True):
+    def __init__(
+        self, num_envs, data=None, fields=None, *, config=None, part="train", whole_part=False, accounts_per_stretch=1, threads=1, copy=True
+    ):
         self._open(data, fields, config, part, num_envs, accounts_per_stretch, threads, whole_part)
         session = self._session
         self.num_envs = num_envs

@@ -36,7 +36,8 @@ class Box(_Space):
         return self._rng.uniform(self.low, self.high).astype(self.dtype)
 
     def contains(self, x):
-        return isinstance(x, np.ndarray) and x.dtype == self.dtype and x.shape == self.shape and bool(np.all((x >= self.low) & (x <= self.high)))
+        fits = isinstance(x, np.ndarray) and x.dtype == self.dtype and x.shape == self.shape
+        return fits and bool(np.all((x >= self.low) & (x <= self.high)))
 
 
 class Discrete(_Space):
@@ -64,7 +65,8 @@ class MultiDiscrete(_Space):
         return self._rng.integers(self.nvec)
 
     def contains(self, x):
-        return isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.shape == self.shape and bool(np.all((x >= 0) & (x < self.nvec)))
+        fits = isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.shape == self.shape
+        return fits and bool(np.all((x >= 0) & (x < self.nvec)))
 
 
 class Env:
