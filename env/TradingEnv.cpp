@@ -33,6 +33,18 @@ float ageFeature(std::size_t bars)
     return bars < first.size() ? first[bars] : ageFeatureOf(bars);
 }
 
+std::vector<ObservationBounds> boundsOf(const TradingEnvOptions& options)
+{
+    const ObservationBounds share{0.0F, 1.0F}, clipped{-5.0F, 5.0F};
+    std::vector<ObservationBounds> bounds{share, share, share, clipped, clipped, {0.0F, ageFeatureOf(options.episodeBars)},
+                                          {0.0F, 10.0F}, clipped, share, share};
+    if (options.actionMode == ActionMode::Orders)
+        bounds.insert(bounds.end(), {share, clipped, {-1.0F, 1.0F}});
+    if (options.goal.inState)
+        bounds.insert(bounds.end(), {{-2.0F, 2.0F}, share});
+    return bounds;
+}
+
 } // namespace
 
 std::size_t TradingEnv::observationSizeOf(const TradingEnvOptions& options)
@@ -42,6 +54,7 @@ std::size_t TradingEnv::observationSizeOf(const TradingEnvOptions& options)
 
 TradingEnv::TradingEnv(std::shared_ptr<const Market> market, const TradingEnvOptions& asked)
     : m_venue(std::move(market), asked, asked.stretches * asked.accounts), m_observationSize(observationSizeOf(asked)),
+      m_bounds(boundsOf(asked)),
       m_flows(asked.flows, m_venue.market()), m_periods(m_venue.market(), asked.goal.period),
       m_accounts(lanes(), asked.actionMode == ActionMode::Orders ? asked.maxPositions : 1, asked.initialCash)
 {
@@ -64,6 +77,7 @@ TradingEnv::TradingEnv(std::shared_ptr<const Market> market, const TradingEnvOpt
     m_periodStart.resize(count);
     m_potential.resize(count);
     m_episodeReturn.resize(count);
+    m_endedEquity.resize(count);
     m_observation.resize(count * m_observationSize);
     m_endedReturns.reserve(count);
     if (asked.killSwitch || asked.risk != RiskLimits{})
@@ -286,6 +300,7 @@ void TradingEnv::stepLane(const StepFrame& frame, std::size_t lane, const Decide
     if (!frame.cut && !ruined)
         return;
     m_episodeReturn[lane] = std::log(std::max(m_accounts.equity[lane] / m_accounts.base[lane], kLeastShare));
+    m_endedEquity[lane] = m_accounts.equity[lane];
     storeFinal(lane, result);
     if (ruined && !frame.cut)
         openAccount(lane, frame.row);
@@ -381,7 +396,7 @@ void TradingEnv::observe(std::size_t lane, std::size_t row)
     out[3] = static_cast<float>(std::clamp(held * mark / equity, -5.0, 5.0));
     out[4] = gain(a.entryPrice[lane]);
     out[5] = ageFeature(row - m_changeRow[lane]);
-    out[6] = static_cast<float>(10.0 * (1.0 - equity / a.peak[lane]));
+    out[6] = static_cast<float>(10.0 * std::max(0.0, 1.0 - equity / a.peak[lane])); // flows scale the peak but for rounding
     out[7] = equity == base ? 0.0F : static_cast<float>(std::clamp(5.0 * (orders ? m_logGrowth[lane] : std::log(equity / base)), -5.0, 5.0));
     out[8] = market().present[row] ? 0.0F : 1.0F;
     if (orders) {
@@ -426,7 +441,7 @@ std::size_t TradingEnv::bytesPerAccount() const
 {
     // What a snapshot holds per lane, beside what it holds per stretch, and the few columns that need not be kept.
     const std::size_t perStretch = 3 * sizeof(std::size_t);
-    return (snapshot().size() - options().stretches * perStretch) / lanes() + sizeof(m_episodeReturn[0]);
+    return (snapshot().size() - options().stretches * perStretch) / lanes() + sizeof(m_episodeReturn[0]) + sizeof(m_endedEquity[0]);
 }
 
 std::vector<ClosedTrade> TradingEnv::takeTrades()

@@ -51,6 +51,7 @@ public:
 
     std::size_t lanes() const override { return options().stretches * options().accounts; }
     std::size_t observationSize() const override { return m_observationSize; }
+    std::span<const ObservationBounds> observationBounds() const override { return m_bounds; }
     std::size_t actionCount() const override { return actionCountOf(options()); }
     void reset(std::uint64_t seed) override;
     std::span<const float> observation() const override { return m_observation; }
@@ -63,6 +64,8 @@ public:
     void stepExposures(std::span<const double> exposures, StepResult& result);
     /// Log returns, time-weighted.
     std::span<const double> endedEpisodeReturns() const override { return m_endedReturns; }
+    /// Equity with which the lane's latest episode ended; any number before the first end.
+    double endedEquity(std::size_t lane) const { return m_endedEquity[lane]; }
     std::vector<std::uint8_t> snapshot() const override;
     void restore(std::span<const std::uint8_t> bytes) override;
 
@@ -137,6 +140,7 @@ private:
 
     Venue m_venue;
     std::size_t m_observationSize;
+    std::vector<ObservationBounds> m_bounds;
     FlowSchedule m_flows;
     Periods m_periods;
     std::vector<Starts> m_starts;
@@ -165,6 +169,7 @@ private:
     std::vector<double> m_periodStart; ///< log growth when the goal's period began
     std::vector<double> m_potential;
     std::vector<double> m_episodeReturn; ///< log return of lanes that ended in the latest step
+    std::vector<double> m_endedEquity;
     std::vector<float> m_observation;
 
     std::vector<double> m_endedReturns;

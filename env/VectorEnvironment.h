@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,12 @@ struct StepResult {
     }
 };
 
+/// Where one number of an observation always lies, the ends included.
+struct ObservationBounds {
+    float low = -std::numeric_limits<float>::infinity();
+    float high = std::numeric_limits<float>::infinity();
+};
+
 /// Several copies of a task, stepped together, in the sense of Gymnasium's vector environments with automatic reset: a lane
 /// that ended starts its next episode within the same step, and `observation()` shows that one's first observation.
 ///
@@ -42,6 +49,8 @@ public:
 
     virtual std::size_t lanes() const = 0;
     virtual std::size_t observationSize() const = 0;
+    /// [observationSize], of final observations too.
+    virtual std::span<const ObservationBounds> observationBounds() const = 0;
     /// Actions are 0 ... actionCount() - 1.
     virtual std::size_t actionCount() const = 0;
 

@@ -18,7 +18,8 @@ packages_window=(
 )
 # To build and run the tests. Qt Test is part of qt6-base-dev.
 packages_tests=(
-    qt6-base-dev qt6-svg-dev qt6-websockets-dev libgl-dev libqcustomplot-dev fonts-dejavu-core librapidcheck-dev gzip python3
+    qt6-base-dev qt6-svg-dev qt6-websockets-dev libgl-dev libqcustomplot-dev fonts-dejavu-core librapidcheck-dev gzip
+    python3 python3-dev python3-numpy pybind11-dev # for the Gymnasium binding
 )
 
 say() { printf '\n== %s\n' "$*"; }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/protocol/Messages.h"
 #include "models/AgentNetwork.h"
 

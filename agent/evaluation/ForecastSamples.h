@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/protocol/Messages.h"
 #include "models/AgentNetwork.h"
 #include "models/Calibration.h"

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "agent/dataset/MarketTensors.h"
 #include "agent/ppo/EntrySizer.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/RolloutBuffer.h"
 #include "env/TradingEnv.h"
 #include "models/AgentNetwork.h"

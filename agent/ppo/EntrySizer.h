@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "agent/config/RunConfig.h"
-#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/MarketTensors.h"
 #include "env/sizing/PositionSizer.h"
 #include "models/AgentNetwork.h"
 

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "agent/config/RunConfig.h"
-#include "agent/dataset/MarketTensors.h"
 #include "agent/ppo/FlatAdam.h"
 #include "agent/ppo/GradientThreads.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/RolloutBuffer.h"
 #include "models/AgentNetwork.h"
 

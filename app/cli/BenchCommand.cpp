@@ -7,8 +7,8 @@
 
 #include "agent/config/EnvironmentOptions.h"
 #include "agent/config/Field.h"
-#include "agent/dataset/MarketTensors.h"
 #include "agent/ppo/Collector.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/PpoUpdater.h"
 #include "agent/ppo/Trainer.h"
 #include "app/cli/BenchTiming.h"

@@ -8,10 +8,10 @@
 
 #include "agent/config/ConfigFile.h"
 #include "agent/config/EnvironmentOptions.h"
-#include "agent/dataset/MarketTensors.h"
 #include "agent/evaluation/BaselineRows.h"
 #include "agent/evaluation/Evaluator.h"
 #include "agent/ppo/Checkpoint.h"
+#include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/Trainer.h"
 #include "app/cli/CommandLine.h"
 #include "app/cli/EvaluationTable.h"

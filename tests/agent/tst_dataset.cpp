@@ -4,8 +4,8 @@
 #include <QTemporaryDir>
 #include <QTest>
 
-#include "agent/dataset/MarketTensors.h"
 #include "agent/dataset/TrainingCopies.h"
+#include "agent/ppo/MarketTensors.h"
 #include "base/Error.h"
 #include "data/features/FeatureKernel.h"
 #include "models/MarketEncoder.h"

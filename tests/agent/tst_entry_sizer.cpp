@@ -22,7 +22,7 @@ constexpr std::uint8_t kFlat = 0, kLong = 1, kShort = 2;
 class TestEntrySizer : public QObject {
     Q_OBJECT
 
-    MarketDataset m_dataset = makeMarketDataset(tinySeries(), tinyConfig());
+    MarketDataset m_dataset = makeMarketDataset(tinyConfig(), MarketData(tinySeries()), 16);
     MarketTensors m_tensors{m_dataset, {1, 4}, torch::kCPU};
 
     EntrySizer sizer(const std::vector<FieldOverride>& fields) const
@@ -112,8 +112,8 @@ private slots:
             config.model.holdBias = 0.0;
             CollectingSink sink;
             RunControl control;
-            Trainer trainer(tinySeries(), config, (folder.filePath(limited ? "limited" : "free")).toStdString(), sink, control);
-            trainer.run();
+            RunFolder run = RunFolder::create(std::filesystem::path(folder.path().toStdString()) / (limited ? "limited" : "free"), config);
+            Trainer(run, config, sink, control, [](const RunConfig&) { return tinySeries(); }).run(false);
             const auto evaluations = sink.all<protocol::Evaluation>();
             QVERIFY(!evaluations.empty());
             const auto& rows = evaluations.back().rows;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "env/reference/Acrobot.h"
 #include "env/reference/CartPole.h"
 #include "tests/env/EnvTestSupport.h"
 #include "tests/support/Failure.h"
@@ -13,35 +14,86 @@ using namespace btcai::test;
 
 namespace {
 
-using Make = std::function<std::unique_ptr<VectorEnvironment>(std::size_t lanes)>;
+using Make = std::function<std::unique_ptr<VectorEnvironment>(std::size_t lanes, std::size_t threads)>;
 
-/// Where swings are wild and the limit near, so that episodes end in both ways.
-std::unique_ptr<VectorEnvironment> makeTrading(std::size_t lanes)
+/// A kind of environment, and what its lanes do: the action of a lane that sees `observation`.
+struct Kind {
+    Make make;
+    std::function<std::uint8_t(Rng& rng, std::span<const float> observation, std::size_t actionCount)> act;
+};
+
+std::uint8_t anyAction(Rng& rng, std::span<const float> /*observation*/, std::size_t actionCount)
 {
-    Rng rng(5, "test-conformance");
-    const auto market = marketOf(randomRows(rng, 300));
-    TradingEnvOptions options;
-    options.rows = {{0, market->rows()}};
-    options.stretches = 1;
-    options.accounts = lanes;
-    options.episodeBars = 40;
-    options.ruinShare = 0.8;
-    options.allowShort = true;
-    return std::make_unique<TradingEnv>(market, options);
+    return static_cast<std::uint8_t>(rng.below(actionCount));
 }
 
-/// Orders, stops, margin, flows, tiers and goals, each lane in a stretch of its own, and two threads where there are several.
-std::unique_ptr<VectorEnvironment> makeOrders(std::size_t lanes)
+/// Drives along with the joint, which adds energy, so that some swings reach the height.
+std::uint8_t pumpingAction(Rng& rng, std::span<const float> observation, std::size_t actionCount)
 {
-    Rng rng(6, "test-conformance");
-    const auto market = marketOf(randomRows(rng, 300));
-    TradingEnvOptions options;
-    options.rows = {{0, market->rows()}};
-    options.stretches = lanes;
-    options.accounts = 1;
-    options.episodeBars = 40;
-    options.ruinShare = 0.8;
-    options.allowShort = true;
+    return rng.below(3) == 0 ? anyAction(rng, observation, actionCount) : static_cast<std::uint8_t>(observation[5] > 0.0F ? 2 : 0);
+}
+
+/// Accounts of a market where swings are wild and the limit near, so that episodes end in both ways. An even number of lanes
+/// shares stretches by two.
+Kind tradingKind(const std::function<void(TradingEnvOptions&)>& change)
+{
+    const auto make = [change](std::size_t lanes, std::size_t threads) {
+        Rng rng(5, "test-conformance");
+        auto market = std::make_shared<Market>(seriesOf(randomRows(rng, 300)));
+        std::vector<FundingRate> rates;
+        for (std::int64_t hour = 1; hour < 25; ++hour)
+            rates.push_back({hour * 3600, uniformIn(rng, -0.01, 0.01)});
+        market->funding = FundingSeries("TEST", rates);
+        TradingEnvOptions options;
+        options.rows = {{0, market->rows()}};
+        options.accounts = lanes % 2 == 0 ? 2 : 1;
+        options.stretches = lanes / options.accounts;
+        options.episodeBars = 40;
+        options.ruinShare = 0.8;
+        options.allowShort = true;
+        options.threads = threads;
+        change(options);
+        return std::make_unique<TradingEnv>(market, options);
+    };
+    return {make, anyAction};
+}
+
+void targets(TradingEnvOptions& /*options*/) {}
+
+void inOneStretch(TradingEnvOptions& options)
+{
+    options.accounts *= options.stretches;
+    options.stretches = 1;
+}
+
+/// Orders that take several bars to arrive and to fill, and money that comes and goes.
+void slowTargets(TradingEnvOptions& options)
+{
+    options.execution.latencyBars = 2;
+    options.costs.maxParticipation = 0.01;
+    options.ruinShare = 0.97;
+    options.costs.feeCurrency = FeeCurrency::Received;
+    options.flows = {.everyDays = 0.02, .amount = 500.0, .script = {{3600, -2000.0}, {40'000, 3000.0}}};
+}
+
+void perpetual(TradingEnvOptions& options)
+{
+    options.margin = {.perpetual = true, .leverage = 4.0, .maintenance = 0.05};
+    options.ruinShare = 0.3;
+}
+
+void manyLots(TradingEnvOptions& options)
+{
+    options.actionMode = ActionMode::Orders;
+    options.maxPositions = 25;
+    options.costs.takerFeeBps = 100.0;
+    options.ruinShare = 0.97;
+    options.flows = {.everyDays = 0.05, .amount = 300.0};
+}
+
+/// Stops, limit orders, margin, withdrawals, tiers, a goal and every term of the reward.
+void everything(TradingEnvOptions& options)
+{
     options.actionMode = ActionMode::Orders;
     options.maxPositions = 4;
     options.stopLoss = 0.03;
@@ -55,35 +107,12 @@ std::unique_ptr<VectorEnvironment> makeOrders(std::size_t lanes)
     options.costs.spreadWindow = 10;
     options.flows = {.everyDays = 0.05, .amount = -100.0};
     options.goal = {.period = GoalPeriod::Month, .least = 0.1, .most = 0.2, .inState = true};
-    options.reward = {.winBonus = 0.1, .goalShaping = 0.5, .drawdownShaping = 0.5};
-    options.threads = 2;
-    return std::make_unique<TradingEnv>(market, options);
+    options.reward = {.drawdownPenalty = 0.5, .winBonus = 0.1, .bonusMultiplier = 1.0, .goalShaping = 0.5, .drawdownShaping = 0.5};
 }
 
-std::unique_ptr<VectorEnvironment> makeCartPole(std::size_t lanes) { return std::make_unique<CartPole>(lanes); }
-
-std::vector<std::uint8_t> randomActions(const VectorEnvironment& env, std::uint64_t step, std::uint64_t seed = 1)
+template <typename Task> std::unique_ptr<VectorEnvironment> makeTask(std::size_t lanes, std::size_t /*threads*/)
 {
-    std::vector<std::uint8_t> actions(env.lanes());
-    for (std::size_t lane = 0; lane < actions.size(); ++lane)
-        actions[lane] = static_cast<std::uint8_t>(Rng(seed, "test-actions", lane, step).below(env.actionCount()));
-    return actions;
-}
-
-/// All that a listener can see of `steps` steps.
-std::vector<double> play(VectorEnvironment& env, std::uint64_t from, std::uint64_t steps)
-{
-    std::vector<double> seen;
-    StepResult result;
-    for (std::uint64_t step = from; step < from + steps; ++step) {
-        env.step(randomActions(env, step), result);
-        seen.insert(seen.end(), env.observation().begin(), env.observation().end());
-        seen.insert(seen.end(), result.reward.begin(), result.reward.end());
-        seen.insert(seen.end(), result.terminated.begin(), result.terminated.end());
-        seen.insert(seen.end(), result.truncated.begin(), result.truncated.end());
-        seen.insert(seen.end(), env.endedEpisodeReturns().begin(), env.endedEpisodeReturns().end());
-    }
-    return seen;
+    return std::make_unique<Task>(lanes);
 }
 
 bool allFinite(std::span<const float> values)
@@ -91,11 +120,22 @@ bool allFinite(std::span<const float> values)
     return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
 }
 
+/// Of one lane.
+bool isWithin(std::span<const float> observation, std::span<const ObservationBounds> bounds)
+{
+    for (std::size_t i = 0; i < bounds.size(); ++i)
+        if (!(observation[i] >= bounds[i].low && observation[i] <= bounds[i].high)) {
+            qWarning("observation %zu is %g, bounds %g to %g", i, double(observation[i]), double(bounds[i].low), double(bounds[i].high));
+            return false;
+        }
+    return true;
+}
+
 std::vector<float> copyOf(std::span<const float> values) { return {values.begin(), values.end()}; }
 
 } // namespace
 
-Q_DECLARE_METATYPE(Make)
+Q_DECLARE_METATYPE(Kind)
 
 // What every VectorEnvironment promises, asked of each that there is.
 class TestEnvironments : public QObject {
@@ -104,28 +144,34 @@ class TestEnvironments : public QObject {
 private slots:
     void init()
     {
-        QFETCH_GLOBAL(Make, make);
-        m_make = make;
+        QFETCH_GLOBAL(Kind, kind);
+        m_kind = kind;
     }
     void initTestCase_data()
     {
-        QTest::addColumn<Make>("make");
-        QTest::newRow("TradingEnv") << Make(makeTrading);
-        QTest::newRow("TradingEnv, orders") << Make(makeOrders);
-        QTest::newRow("CartPole") << Make(makeCartPole);
+        QTest::addColumn<Kind>("kind");
+        QTest::newRow("targets") << tradingKind(targets);
+        QTest::newRow("targets in one stretch") << tradingKind(inOneStretch);
+        QTest::newRow("targets with latency and flows") << tradingKind(slowTargets);
+        QTest::newRow("targets on margin with funding") << tradingKind(perpetual);
+        QTest::newRow("orders of many lots") << tradingKind(manyLots);
+        QTest::newRow("orders with everything") << tradingKind(everything);
+        QTest::newRow("CartPole") << Kind{makeTask<CartPole>, anyAction};
+        QTest::newRow("Acrobot") << Kind{makeTask<Acrobot>, pumpingAction};
     }
 
     void shapesAreAsAnnounced()
     {
         for (const std::size_t lanes : {1U, 2U, 7U}) {
-            const auto env = m_make(lanes);
+            const auto env = make(lanes);
             QCOMPARE(env->lanes(), lanes);
             QVERIFY(env->actionCount() >= 2);
             QCOMPARE(env->observation().size(), lanes * env->observationSize());
+            QCOMPARE(env->observationBounds().size(), env->observationSize());
             // A result that came from elsewhere is made to fit.
             StepResult result;
             result.resize(lanes, 1);
-            env->step(randomActions(*env, 0), result);
+            env->step(actions(*env, 0), result);
             QCOMPARE(result.reward.size(), lanes);
             QCOMPARE(result.terminated.size(), lanes);
             QCOMPARE(result.truncated.size(), lanes);
@@ -133,16 +179,31 @@ private slots:
         }
     }
 
-    void whatIsSeenIsFiniteAndEndsAreConsistent()
+    void whatIsSeenIsFiniteAndWithinItsBounds()
     {
-        const auto env = m_make(5);
+        const auto env = make(6);
+        env->reset(3);
+        const std::size_t size = env->observationSize();
+        StepResult result;
+        for (std::uint64_t step = 0; step < 2000; ++step) {
+            env->step(actions(*env, step), result);
+            QVERIFY(allFinite(env->observation()) && allFinite(result.reward) && allFinite(result.finalObservation));
+            for (std::size_t lane = 0; lane < env->lanes(); ++lane) {
+                QVERIFY(isWithin(env->observation().subspan(lane * size, size), env->observationBounds()));
+                if (result.terminated[lane] || result.truncated[lane])
+                    QVERIFY(isWithin(std::span(result.finalObservation).subspan(lane * size, size), env->observationBounds()));
+            }
+        }
+    }
+
+    void anEpisodeEndsInOneWay()
+    {
+        const auto env = make(5);
         env->reset(3);
         std::size_t terminated = 0, episodes = 0;
         StepResult result;
         for (std::uint64_t step = 0; step < 2000; ++step) {
-            const auto before = copyOf(env->observation());
-            env->step(randomActions(*env, step), result);
-            QVERIFY(allFinite(env->observation()) && allFinite(result.reward) && allFinite(result.finalObservation));
+            env->step(actions(*env, step), result);
             std::size_t ended = 0;
             for (std::size_t lane = 0; lane < env->lanes(); ++lane) {
                 QVERIFY(!(result.terminated[lane] && result.truncated[lane]));
@@ -152,13 +213,61 @@ private slots:
             QCOMPARE(env->endedEpisodeReturns().size(), ended);
             episodes += ended;
         }
-        QVERIFY(terminated > 10 && episodes > 50);
+        QVERIFY2(terminated > 10 && episodes > 50, qPrintable(QString("%1 of %2").arg(terminated).arg(episodes)));
+    }
+
+    // Equity is cash plus the position at the mark, and what it began with plus flows plus price gains less fees less funding.
+    void theBooksBalance()
+    {
+        const auto env = make(6);
+        const auto* trading = dynamic_cast<const TradingEnv*>(env.get());
+        if (!trading)
+            QSKIP("has no accounts");
+        env->reset(4);
+        StepResult result;
+        double held = 0.0;
+        for (std::uint64_t step = 0; step < 1000; ++step) {
+            env->step(actions(*env, step), result);
+            for (std::size_t lane = 0; lane < env->lanes(); ++lane) {
+                const Accounts& a = trading->accounts();
+                const double mark = trading->market().mark[trading->row(lane / trading->options().accounts)];
+                const double worth = trading->cash(lane) + trading->quantity(lane) * mark;
+                double booked = trading->options().initialCash + a.flows[lane] + a.realised[lane] - a.fees[lane] - a.funding[lane];
+                double coins = 0.0;
+                for (std::size_t i = 0; i < a.lots(lane); ++i) {
+                    coins += a.lot(lane, i).quantity;
+                    booked += a.lot(lane, i).quantity * (mark - a.lot(lane, i).entryPrice);
+                }
+                const double scale = trading->options().initialCash + std::abs(a.flows[lane]) + a.traded[lane];
+                QVERIFY(std::abs(trading->equity(lane) - worth) <= 1e-12 * scale);
+                QVERIFY(std::abs(trading->equity(lane) - booked) <= 1e-9 * scale);
+                QVERIFY(std::abs(trading->quantity(lane) - coins) <= 1e-9 * (1.0 + std::abs(coins)));
+                held += std::abs(coins);
+            }
+        }
+        QVERIFY(held > 0.0);
+    }
+
+    void threadsChangeNothing()
+    {
+        const auto env = make(12);
+        if (!dynamic_cast<const TradingEnv*>(env.get()))
+            QSKIP("has no threads");
+        env->reset(14);
+        const auto seen = play(*env, 0, 300);
+        const auto bytes = env->snapshot();
+        for (const std::size_t threads : {2U, 3U, 5U}) {
+            const auto other = make(12, threads);
+            other->reset(14);
+            QVERIFY(play(*other, 0, 300) == seen);
+            QVERIFY(other->snapshot() == bytes);
+        }
     }
 
     void equalSeedsGiveEqualRuns()
     {
-        const auto env = m_make(4);
-        const auto twin = m_make(4);
+        const auto env = make(4);
+        const auto twin = make(4);
         env->reset(11);
         play(*twin, 0, 77);
         twin->reset(11);
@@ -171,17 +280,17 @@ private slots:
 
     void lanesDoNotInfluenceEachOther()
     {
-        const auto env = m_make(3);
-        const auto other = m_make(3);
+        const auto env = make(3);
+        const auto other = make(3);
         env->reset(8);
         other->reset(8);
         StepResult result, otherResult;
         bool laneOneDiffers = false;
         for (std::uint64_t step = 0; step < 300; ++step) {
-            const auto actions = randomActions(*env, step);
-            auto changed = actions;
-            changed[1] = randomActions(*env, step, 2)[1];
-            env->step(actions, result);
+            const auto usual = actions(*env, step);
+            auto changed = usual;
+            changed[1] = actions(*env, step, 2)[1];
+            env->step(usual, result);
             other->step(changed, otherResult);
             const std::size_t size = env->observationSize();
             for (const std::size_t lane : {0U, 2U}) {
@@ -196,14 +305,16 @@ private slots:
 
     void aSnapshotHoldsTheFuture()
     {
-        const auto env = m_make(4);
-        for (std::uint64_t at = 0; at < 120; at += 7) {
+        const auto env = make(4, 2);
+        Rng moments(1, "test-moments");
+        for (int i = 0; i < 20; ++i) {
+            const std::uint64_t at = i == 0 ? 0 : moments.below(700);
             env->reset(21);
             play(*env, 0, at);
             const auto bytes = env->snapshot();
             const auto observation = copyOf(env->observation());
             const auto expected = play(*env, at, 100);
-            const auto other = m_make(4);
+            const auto other = make(4);
             other->reset(22);
             play(*other, 0, 13);
             other->restore(bytes);
@@ -217,11 +328,11 @@ private slots:
 
     void whatIsNoSnapshotIsRefusedAndChangesNothing()
     {
-        const auto env = m_make(4);
+        const auto env = make(4);
         env->reset(31);
         play(*env, 0, 50);
         const auto good = env->snapshot();
-        std::vector<std::vector<std::uint8_t>> bad{{}, m_make(3)->snapshot(), m_make(5)->snapshot()};
+        std::vector<std::vector<std::uint8_t>> bad{{}, make(3)->snapshot(), make(5)->snapshot()};
         for (std::size_t length = 1; length < good.size(); length += 1 + good.size() / 97)
             bad.emplace_back(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length));
         bad.push_back(good);
@@ -241,7 +352,35 @@ private slots:
     }
 
 private:
-    Make m_make;
+    std::unique_ptr<VectorEnvironment> make(std::size_t lanes, std::size_t threads = 1) const { return m_kind.make(lanes, threads); }
+
+    std::vector<std::uint8_t> actions(const VectorEnvironment& env, std::uint64_t step, std::uint64_t seed = 1) const
+    {
+        std::vector<std::uint8_t> all(env.lanes());
+        for (std::size_t lane = 0; lane < all.size(); ++lane) {
+            Rng rng(seed, "test-actions", lane, step);
+            all[lane] = m_kind.act(rng, env.observation().subspan(lane * env.observationSize(), env.observationSize()), env.actionCount());
+        }
+        return all;
+    }
+
+    /// All that a listener can see of `steps` steps.
+    std::vector<double> play(VectorEnvironment& env, std::uint64_t from, std::uint64_t steps) const
+    {
+        std::vector<double> seen;
+        StepResult result;
+        for (std::uint64_t step = from; step < from + steps; ++step) {
+            env.step(actions(env, step), result);
+            seen.insert(seen.end(), env.observation().begin(), env.observation().end());
+            seen.insert(seen.end(), result.reward.begin(), result.reward.end());
+            seen.insert(seen.end(), result.terminated.begin(), result.terminated.end());
+            seen.insert(seen.end(), result.truncated.begin(), result.truncated.end());
+            seen.insert(seen.end(), env.endedEpisodeReturns().begin(), env.endedEpisodeReturns().end());
+        }
+        return seen;
+    }
+
+    Kind m_kind;
 };
 
 QTEST_APPLESS_MAIN(TestEnvironments)

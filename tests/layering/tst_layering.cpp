@@ -40,7 +40,8 @@ private slots:
         // That nothing was found must not come from looking at nothing.
         QVERIFY(report.files > 100);
         for (const char* room :
-             {"agent", "agent/config", "agent/protocol", "app/cli", "app/fetch", "app/gui", "base", "data", "data/remote", "env", "models"})
+             {"agent", "agent/config", "agent/dataset", "agent/protocol", "app/cli", "app/fetch", "app/gui", "app/python",
+              "base", "data", "data/remote", "env", "models"})
             QVERIFY2(std::binary_search(report.roomsSeen.begin(), report.roomsSeen.end(), room), room);
     }
 
@@ -68,6 +69,8 @@ private slots:
         row("agent/config/A.h", "#include \"models/MarketEncoder.h\"");
         row("agent/protocol/A.h", "#include \"agent/ppo/Trainer.h\"");
         row("agent/protocol/A.h", "#include <torch/torch.h>");
+        row("agent/dataset/A.h", "#include <torch/torch.h>");
+        row("agent/dataset/A.h", "#include \"agent/ppo/Trainer.h\"");
         row("models/A.cpp", "#include \"agent/ppo/Trainer.h\"");
         row("models/A.cpp", "#include \"agent/protocol/Messages.h\"");
         row("models/A.cpp", "#include <QObject>");
@@ -84,6 +87,8 @@ private slots:
         row("app/gui/A.cpp", "#include <torch/script.h>");
         row("app/fetch/A.cpp", "#include \"env/Environment.h\"");
         row("app/fetch/A.cpp", "#include \"app/cli/CommandLine.h\"");
+        row("app/python/A.cpp", "#include \"agent/ppo/Trainer.h\"");
+        row("app/python/A.cpp", "#include <torch/torch.h>");
         row("update/core/A.cpp", "#include \"update/net/Download.h\"");
         row("update/net/A.cpp", "#include \"update/apply/Swap.h\"");
         // Ways around.
@@ -134,9 +139,12 @@ private slots:
         row("models/A.h", "#include \"agent/config/RunConfig.h\"");
         row("agent/ppo/A.cpp", "#include \"agent/protocol/Messages.h\"");
         row("agent/ppo/A.cpp", "#include \"agent/evaluation/Evaluator.h\"");
+        row("agent/ppo/A.cpp", "#include \"agent/dataset/MarketDataset.h\"");
         row("app/cli/A.cpp", "#include \"agent/worker/WorkerLoop.h\"");
         row("app/fetch/A.cpp", "#include \"data/remote/HistoryDownloader.h\"");
         row("app/fetch/A.cpp", "#include <QCoreApplication>");
+        row("app/python/A.cpp", "#include \"agent/dataset/MarketDataset.h\"");
+        row("app/python/A.cpp", "#include <pybind11/pybind11.h>");
         row("app/gui/A.cpp", "#include <qcustomplot.h>");
         row("app/gui/A.cpp", "#include \"agent/protocol/Messages.h\"");
         row("app/gui/A.cpp", "#include \"data/remote/LiveStream.h\"");

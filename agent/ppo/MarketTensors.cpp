@@ -1,4 +1,4 @@
-#include "agent/dataset/MarketTensors.h"
+#include "agent/ppo/MarketTensors.h"
 
 #include <cmath>
 #include <limits>
