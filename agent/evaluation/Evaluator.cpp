@@ -112,10 +112,10 @@ private:
         const auto actions = static_cast<std::size_t>(logits.size(3));
         const float* const logit = logits.data_ptr<float>();
         for (std::size_t lane = 0; lane < holdLane(); ++lane) {
-            const std::span<const float> logits{logit + lane * actions, actions};
+            const std::span<const float> ofLane{logit + lane * actions, actions};
             Rng rng(static_cast<std::uint64_t>(m_config.seed), "evaluation", lane, static_cast<std::uint64_t>(step));
-            m_actions[lane] = lane == 0 ? argmaxAction(logits) : sampleAction(logits, rng.uniform()).action;
-            m_sizes[lane] = m_sizer.size(logits, m_actions[lane], 0, chunkRow);
+            m_actions[lane] = lane == 0 ? argmaxAction(ofLane) : sampleAction(ofLane, rng.uniform()).action;
+            m_sizes[lane] = m_sizer.size(ofLane, m_actions[lane], 0, chunkRow);
         }
         m_actions[holdLane()] = static_cast<std::uint8_t>(TargetPosition::Long);
         m_actions[cashLane()] = static_cast<std::uint8_t>(TargetPosition::Flat);

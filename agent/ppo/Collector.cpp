@@ -139,11 +139,11 @@ void Collector::act(std::int64_t step, std::int64_t globalStep, const HeadOutput
             const std::int64_t lane = g * m_accounts + m;
             const std::int64_t sample = (g * m_steps + step) * m_accounts + m;
             Rng rng(m_seed, "action", static_cast<std::uint64_t>(lane), static_cast<std::uint64_t>(globalStep));
-            const std::span<const float> logits{logit + lane * static_cast<std::int64_t>(actions), actions};
-            const SampledAction draw = sampleAction(logits, rng.uniform());
+            const std::span<const float> ofLane{logit + lane * static_cast<std::int64_t>(actions), actions};
+            const SampledAction draw = sampleAction(ofLane, rng.uniform());
             m_actions[static_cast<std::size_t>(lane)] = draw.action;
             if (m_sizer)
-                m_sizes[static_cast<std::size_t>(lane)] = m_sizer->size(logits, draw.action, g, step);
+                m_sizes[static_cast<std::size_t>(lane)] = m_sizer->size(ofLane, draw.action, g, step);
             chosen[sample] = draw.action;
             logProbability[sample] = draw.logProbability;
             std::copy_n(observation + lane * size, size, state + sample * size);
