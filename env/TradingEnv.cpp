@@ -356,7 +356,8 @@ void TradingEnv::applyFlow(std::size_t lane, std::size_t row, double amount)
     a.cash[lane] += amount;
     a.flows[lane] += amount;
     a.equity[lane] = a.cash[lane] + a.quantity[lane] * market().mark[row];
-    a.peak[lane] *= ratio;
+    // At the peak before is at the peak after, to the bit: a drawdown of rounding would be a reward.
+    a.peak[lane] = a.peak[lane] == equity ? a.equity[lane] : std::max(a.peak[lane] * ratio, a.equity[lane]);
     a.base[lane] *= ratio;
 }
 

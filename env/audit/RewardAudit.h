@@ -28,9 +28,11 @@ struct AuditState {
     double cash = 0.0;
     double quantity = 0.0;                                  ///< base coin, signed
     double fees = 0.0;                                      ///< paid so far
+    double funding = 0.0;                                   ///< paid so far (received: below 0)
     double flow = 0.0;                                      ///< deposits less withdrawals of the step
-    double stop = std::numeric_limits<double>::quiet_NaN(); ///< the price at which a stop closes the position, in force during the step's
-                                                            ///< bar; NaN: none
+    double stop = std::numeric_limits<double>::quiet_NaN(); ///< the price at which a stop closes the position (of several the first that would
+                                                            ///< be reached), in force during the step's bar; NaN: none. Not one that was
+                                                            ///< triggered and waits for volume
     bool ended = false;                                     ///< ruined, or the market is over
 };
 

@@ -33,6 +33,16 @@ std::set<std::string_view> violated(const AuditReport& report)
     return names;
 }
 
+/// The violated checks alone: QtTest cuts long texts.
+std::string violations(const AuditReport& report)
+{
+    std::string text;
+    for (const AuditCheck& check : report.checks)
+        if (check.violations > 0)
+            text += std::string(check.name) + ": " + check.findings.front() + "\n";
+    return text;
+}
+
 /// TradingEnv made with other options than the audit believes.
 template <typename Change>
 AuditFactory changedEnv(Change change)
@@ -189,8 +199,36 @@ private slots:
             AuditOptions options = auditOf(randomOptions(rng, 60), 6);
             options.seed = i;
             const AuditReport other = auditReward(auditedTradingEnv(), options);
-            QVERIFY2(other.passed(), (std::to_string(i) + "\n" + other.toText()).c_str());
+            QVERIFY2(other.passed(), (std::to_string(i) + "\n" + violations(other)).c_str());
         }
+    }
+
+    // Orders, stops, margin, funding, flows, tiers, latency, goals and shaping: any configuration without bonuses passes, and what it has of these
+    // is compared.
+    void soDoesEveryConfiguration()
+    {
+        std::size_t stopsCompared = 0;
+        for (std::uint64_t i = 0; i < 150; ++i) {
+            Rng rng(2, "test-audit", i);
+            TradingEnvOptions environment = randomFullOptions(rng, 60);
+            environment.reward.winBonus = environment.reward.bonusMultiplier = 0.0;
+            AuditOptions options = auditOf(environment, 6);
+            options.seed = i;
+            const AuditReport report = auditReward(auditedTradingEnv(), options);
+            QVERIFY2(report.passed(), (std::to_string(i) + "\n" + violations(report)).c_str());
+            for (const AuditCheck& check : report.checks)
+                stopsCompared += check.name == "stops-hold" ? check.comparisons : 0;
+        }
+        QVERIFY(stopsCompared > 500);
+    }
+
+    // A bonus for positions that win is reward without equity, and is said to be.
+    void bonusesAreFound()
+    {
+        TradingEnvOptions environment = usual();
+        environment.reward.winBonus = 0.05;
+        const auto found = violated(auditReward(auditedTradingEnv(), auditOf(environment)));
+        QVERIFY(found.contains("reward-is-equity") && found.contains("reward-without-equity"));
     }
 
     // An environment with stops and deposits that does it right passes as well, stops compared.
@@ -234,6 +272,37 @@ private slots:
         QVERIFY(caught([](TradingEnvOptions& o) { o.costs.halfSpreadBps = -o.costs.halfSpreadBps; }, "fills-cost"));
         QVERIFY(caught([](TradingEnvOptions& o) { o.costs.impactBps = 0.0; }, "fills-cost"));
         QVERIFY(caught([](TradingEnvOptions& o) { o.costs.takerFeeBps = -20.0; }, "constant-price"));
+    }
+
+    // Stops and deposits of TradingEnv itself: a stop that nobody looks at, and deposits that count as reward.
+    void wrongStopsAndDepositsInTheEnvironmentAreCaught()
+    {
+        TradingEnvOptions environment = usual();
+        environment.costs = {.takerFeeBps = 0.0, .halfSpreadBps = 0.0, .impactBps = 0.0, .maxParticipation = 1.0, .makerFeeBps = 0.0};
+        environment.actionMode = ActionMode::Orders;
+        environment.maxPositions = 1;
+        environment.stopLoss = 0.05;
+        environment.flows = {.everyDays = 8.0 / 288.0, .amount = 100.0, .script = {}};
+        const AuditReport right = auditReward(auditedTradingEnv(), auditOf(environment));
+        QVERIFY2(right.passed(), right.toText().c_str());
+
+        const AuditFactory withoutStop = [](const AuditCase& of) {
+            AuditCase without = of;
+            without.options.stopLoss = 0.0;
+            return std::make_unique<Altered>(without, [stop = 0.0](AuditState& before, AuditState& now, const AuditCase&) mutable {
+                if (before.quantity == 0.0 && now.quantity != 0.0)
+                    stop = 0.95 * (before.cash + now.flow - now.cash) / now.quantity; // below what the coins cost
+                if (now.quantity != 0.0)
+                    now.stop = stop;
+            });
+        };
+        QVERIFY(violated(auditReward(withoutStop, auditOf(environment))) == std::set<std::string_view>{"stops-hold"});
+
+        const auto deposits = violated(auditReward(altered([](AuditState&, AuditState& now, const AuditCase& of) {
+                                                       now.reward += of.options.reward.scale * std::log(now.equity / (now.equity - now.flow));
+                                                   }),
+                                                   auditOf(environment)));
+        QVERIFY(deposits.contains("flat-earns-nothing") && deposits.contains("reward-is-equity") && deposits.contains("reward-without-equity"));
     }
 
     // Books and rewards that say something else than what happened.
