@@ -328,7 +328,8 @@ private:
         forEachStep(check, unshaped(), [](const AuditCase& on, const std::vector<AuditState>& states, std::size_t i) -> std::optional<std::string> {
             const AuditState& now = states[i];
             const double growth = std::log((now.equity - now.flow) / states[i - 1].equity);
-            const double most = on.options.reward.scale * growth;
+            // A loss of more than 999 of 1000 in a bar counts as one of 999: the reward has a floor.
+            const double most = on.options.reward.scale * std::max(growth, std::log(1e-3));
             return now.reward <= most + kRewardTolerance * (on.options.reward.scale + std::abs(most))
                        ? ""
                        : fmt::format("a reward of {} for a growth of {}", now.reward, growth);
