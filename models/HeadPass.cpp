@@ -4,12 +4,8 @@
 #include <bit>
 #include <cstring>
 
-// The same code for the vector units that a processor has; chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define BTCAI_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define BTCAI_VECTOR_CLONES
-#endif
+#include "base/VectorClones.h"
+
 #define BTCAI_INLINE inline __attribute__((always_inline))
 
 namespace btcai {
@@ -128,10 +124,21 @@ BTCAI_VECTOR_CLONES void addRows(float* sums, const float* rows, std::int64_t st
             sums[j] += rows[i * stride + j];
 }
 
+/// out [columns][rows] = in [rows][columns], transposed.
+void transpose(float* out, const float* in, std::int64_t rows, std::int64_t columns)
+{
+    for (std::int64_t i = 0; i < rows; ++i)
+        for (std::int64_t j = 0; j < columns; ++j)
+            out[j * rows + i] = in[i * columns + j];
+}
+
 } // namespace
 
-HeadPass::HeadPass(HeadShape shape, const HeadViews<const float>& weights) : m_shape(shape)
+HeadPass::HeadPass(HeadShape shape, const HeadViews<const float>& weights) : m_shape(shape), m_holdBiasAt(weights.holdBias)
 {
+    const auto makeLayer = [](std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters) {
+        return Layer{inputs, outputs, parameters, std::vector<float>(static_cast<std::size_t>(outputs < kLanes ? 0 : inputs * outputs))};
+    };
     m_stateIn = makeLayer(shape.state, 2 * shape.width, weights.stateIn);
     for (const auto& layer : weights.policyHidden)
         m_policyHidden.push_back(makeLayer(shape.width, shape.width, layer));
@@ -139,21 +146,28 @@ HeadPass::HeadPass(HeadShape shape, const HeadViews<const float>& weights) : m_s
         m_valueHidden.push_back(makeLayer(shape.width, shape.width, layer));
     m_policyOut = makeLayer(shape.width, shape.actions, weights.policyOut);
     m_valueOut = makeLayer(shape.width, 1, weights.valueOut);
-    m_holdBias = weights.holdBias ? *weights.holdBias : 0.0F;
     const auto block = static_cast<std::size_t>(kBlock * 2 * shape.width);
     m_hidden.assign(static_cast<std::size_t>(shape.layers), std::vector<float>(block));
     m_gradient.resize(block);
     m_below.resize(block);
     m_transposed.resize(static_cast<std::size_t>(kLanes * 2 * shape.width));
+    readWeights();
 }
 
-HeadPass::Layer HeadPass::makeLayer(std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters)
+void HeadPass::readWeights()
 {
-    Layer layer{inputs, outputs, parameters, std::vector<float>(static_cast<std::size_t>(inputs * outputs))};
-    for (std::int64_t o = 0; o < outputs; ++o)
-        for (std::int64_t i = 0; i < inputs; ++i)
-            layer.transposed[static_cast<std::size_t>(i * outputs + o)] = parameters.weight[o * inputs + i];
-    return layer;
+    m_holdBias = m_holdBiasAt ? *m_holdBiasAt : 0.0F;
+    const auto read = [](Layer& layer) {
+        if (!layer.transposed.empty())
+            transpose(layer.transposed.data(), layer.parameters.weight, layer.outputs, layer.inputs);
+    };
+    read(m_stateIn);
+    for (std::size_t l = 0; l < m_policyHidden.size(); ++l) {
+        read(m_policyHidden[l]);
+        read(m_valueHidden[l]);
+    }
+    read(m_policyOut);
+    read(m_valueOut);
 }
 
 /// output = W input + b, for all samples of the block.
