@@ -124,11 +124,33 @@ BTCAI_VECTOR_CLONES void addRows(float* sums, const float* rows, std::int64_t st
             sums[j] += rows[i * stride + j];
 }
 
-/// out [columns][rows] = in [rows][columns], transposed.
-void transpose(float* out, const float* in, std::int64_t rows, std::int64_t columns)
+/// out [.][outStride] = the square of 16 by 16 numbers in [.][inStride], transposed: row i is interleaved with row i + 8, four times.
+BTCAI_INLINE void transposeSquare(float* out, std::int64_t outStride, const float* in, std::int64_t inStride)
 {
+    Vector rows[kLanes], next[kLanes];
+    for (int i = 0; i < kLanes; ++i)
+        rows[i] = *reinterpret_cast<const Vector*>(in + i * inStride);
+    for (int round = 0; round < 4; ++round) {
+        for (int i = 0; i < kLanes / 2; ++i) {
+            next[2 * i] = __builtin_shufflevector(rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        }
+        std::copy(next, next + kLanes, rows);
+    }
+    for (int i = 0; i < kLanes; ++i)
+        *reinterpret_cast<Vector*>(out + i * outStride) = rows[i];
+}
+
+/// out [columns][rows] = in [rows][columns], transposed.
+BTCAI_VECTOR_CLONES void transpose(float* out, const float* in, std::int64_t rows, std::int64_t columns)
+{
+    const std::int64_t wholeRows = rows - rows % kLanes;
+    const std::int64_t wholeColumns = columns - columns % kLanes;
+    for (std::int64_t i = 0; i < wholeRows; i += kLanes)
+        for (std::int64_t j = 0; j < wholeColumns; j += kLanes)
+            transposeSquare(out + j * rows + i, rows, in + i * columns + j, columns);
     for (std::int64_t i = 0; i < rows; ++i)
-        for (std::int64_t j = 0; j < columns; ++j)
+        for (std::int64_t j = i < wholeRows ? wholeColumns : 0; j < columns; ++j)
             out[j * rows + i] = in[i * columns + j];
 }
 

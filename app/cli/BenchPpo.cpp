@@ -39,6 +39,7 @@ std::string processorName()
 
 struct Speed {
     std::vector<double> rates; ///< steps/s of each run
+    std::vector<double> processorRates; ///< the same per second of processor time
     MlpPpoTimes times;         ///< of all runs
     std::size_t parameters = 0;
 };
@@ -53,13 +54,15 @@ Speed measureSpeed(const ReferenceTask& task, const BenchOptions& bench)
         speed.parameters = ppo.policy().parameters().size();
         ppo.iterate();
         const std::int64_t first = ppo.steps();
-        const double began = wallSeconds();
+        const double began = wallSeconds(), cpuBegan = cpuSeconds(CLOCK_THREAD_CPUTIME_ID);
         while (ppo.steps() - first < bench.steps) {
             const MlpPpoTimes times = ppo.iterate().times;
             speed.times.environment += times.environment, speed.times.forward += times.forward, speed.times.backward += times.backward;
             speed.times.optimizer += times.optimizer, speed.times.total += times.total;
         }
-        speed.rates.push_back(static_cast<double>(ppo.steps() - first) / (wallSeconds() - began));
+        const auto steps = static_cast<double>(ppo.steps() - first);
+        speed.rates.push_back(steps / (wallSeconds() - began));
+        speed.processorRates.push_back(steps / (cpuSeconds(CLOCK_THREAD_CPUTIME_ID) - cpuBegan));
     }
     return speed;
 }
@@ -113,6 +116,7 @@ int runBenchPpo(const BenchOptions& bench)
                  {"steps_per_s", typical},
                  {"steps_per_s_min", std::ranges::min(speed.rates)},
                  {"steps_per_s_max", std::ranges::max(speed.rates)},
+                 {"steps_per_processor_s", median(speed.processorRates)},
                  {"runs", bench.runs},
                  {"steps_per_run", bench.steps},
                  {"threads", 1},
@@ -122,9 +126,9 @@ int runBenchPpo(const BenchOptions& bench)
                  {"model", modelOf(task, {})},
                  {"share", {{"env", t.environment / t.total}, {"forward", t.forward / t.total}, {"backward", t.backward / t.total},
                             {"optimizer", t.optimizer / t.total}, {"rest", rest / t.total}}}};
-    std::string text = fmt::format("{}, {} parameters, one core: {:.0f} steps/s (median of {} runs; env {:.0f} %, forward {:.0f} %, backward {:.0f} %, "
+    std::string text = fmt::format("{}, {} parameters, one core: {:.0f} steps/s, {:.0f} per second of processor time (median of {} runs; env {:.0f} %, forward {:.0f} %, backward {:.0f} %, "
                                    "optimiser {:.0f} %, rest {:.0f} %)\n",
-                                   task.description, speed.parameters, typical, bench.runs, 100.0 * t.environment / t.total, 100.0 * t.forward / t.total,
+                                   task.description, speed.parameters, typical, median(speed.processorRates), bench.runs, 100.0 * t.environment / t.total, 100.0 * t.forward / t.total,
                                    100.0 * t.backward / t.total, 100.0 * t.optimizer / t.total, 100.0 * rest / t.total);
     if (bench.seeds > 0) {
         const Learning learning = measureLearning(task, bench.seeds);
