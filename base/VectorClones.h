@@ -7,3 +7,18 @@
 #else
 #define BTCAI_VECTOR_CLONES
 #endif
+
+namespace btcai {
+
+/// How many floats a register holds in the version that is run: 16, 8 or 4. Vectors that are longer than a register go through memory.
+inline int vectorFloats()
+{
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    static const int floats = __builtin_cpu_supports("x86-64-v4") ? 16 : __builtin_cpu_supports("x86-64-v3") ? 8 : 4;
+    return floats;
+#else
+    return 4;
+#endif
+}
+
+} // namespace btcai

@@ -18,20 +18,23 @@ BTCAI_VECTOR_CLONES double gradientNorm(std::span<const float> gradient)
 {
     // Short sums in float, their sum in double: the rounding of a few additions, and no copy of the buffer.
     constexpr std::size_t block = 256;
-    using Vector = float __attribute__((vector_size(64), aligned(4), may_alias)); // 16 floats, at any address
+    using Vector = float __attribute__((vector_size(32), aligned(4), may_alias)); // 8 floats, at any address
     double squares = 0.0;
     for (std::size_t begin = 0; begin < gradient.size(); begin += block) {
-        Vector lanes{};
+        Vector low{}, high{};
         const std::size_t end = std::min(begin + block, gradient.size());
         std::size_t i = begin;
         for (; i + 16 <= end; i += 16) {
-            const auto values = *reinterpret_cast<const Vector*>(gradient.data() + i);
-            lanes += values * values;
+            const auto first = *reinterpret_cast<const Vector*>(gradient.data() + i);
+            const auto second = *reinterpret_cast<const Vector*>(gradient.data() + i + 8);
+            low += first * first;
+            high += second * second;
         }
         for (; i < end; ++i)
-            lanes[0] += gradient[i] * gradient[i];
-        for (int lane = 0; lane < 16; ++lane)
-            squares += static_cast<double>(lanes[lane]);
+            low[0] += gradient[i] * gradient[i];
+        for (const Vector& part : {low, high})
+            for (int lane = 0; lane < 8; ++lane)
+                squares += static_cast<double>(part[lane]);
     }
     return std::sqrt(squares);
 }
