@@ -4,7 +4,9 @@
 #include <functional>
 #include <memory>
 
+#include "env/ObservationHistory.h"
 #include "env/reference/CartPole.h"
+#include "env/reference/TMaze.h"
 #include "tests/env/EnvTestSupport.h"
 #include "tests/support/Failure.h"
 
@@ -61,6 +63,8 @@ std::unique_ptr<VectorEnvironment> makeOrders(std::size_t lanes)
 }
 
 std::unique_ptr<VectorEnvironment> makeCartPole(std::size_t lanes) { return std::make_unique<CartPole>(lanes); }
+std::unique_ptr<VectorEnvironment> makeTMaze(std::size_t lanes) { return std::make_unique<TMaze>(lanes, 3); }
+std::unique_ptr<VectorEnvironment> makeHistory(std::size_t lanes) { return std::make_unique<ObservationHistory>(makeCartPole(lanes), 3); }
 
 std::vector<std::uint8_t> randomActions(const VectorEnvironment& env, std::uint64_t step, std::uint64_t seed = 1)
 {
@@ -113,6 +117,8 @@ private slots:
         QTest::newRow("TradingEnv") << Make(makeTrading);
         QTest::newRow("TradingEnv, orders") << Make(makeOrders);
         QTest::newRow("CartPole") << Make(makeCartPole);
+        QTest::newRow("TMaze") << Make(makeTMaze);
+        QTest::newRow("CartPole, its latest 3 observations") << Make(makeHistory);
     }
 
     void shapesAreAsAnnounced()
