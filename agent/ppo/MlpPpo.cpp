@@ -104,7 +104,7 @@ double MlpPpo::learningRate() const
 {
     if (m_options.schedule == Schedule::Constant)
         return m_options.learningRate;
-    // By the steps before this rollout, so that the first update has the whole rate and none has 0.
+    // By the steps before this rollout: the first update has the whole rate, and the last before totalSteps still some.
     const auto before = static_cast<double>(m_steps) - static_cast<double>(m_rollout.reward.size());
     return m_options.learningRate * std::max(0.0, 1.0 - before / static_cast<double>(m_options.totalSteps));
 }

@@ -25,13 +25,8 @@ std::unique_ptr<VectorEnvironment> makeTMazeHistory(std::size_t lanes)
     return std::make_unique<ObservationHistory>(makeTMaze(lanes), kCorridor + 1);
 }
 
-MlpPpoOptions cartPoleOptions()
-{
-    return {};
-}
-
 const std::array kTasks{
-    ReferenceTask{"cartpole", "CartPole-v1", make<CartPole>, 475.0, 300'000, 8, cartPoleOptions()},
+    ReferenceTask{"cartpole", "CartPole-v1", make<CartPole>, 475.0, 300'000, 8, {}},
     ReferenceTask{"tmaze", "T-maze of length 5, seen through its latest 6 observations", makeTMazeHistory, 3.9, 300'000, 8, {}},
     ReferenceTask{"tmaze-memoryless", "T-maze of length 5, seen one observation at a time: not solvable", makeTMaze, 3.9, 50'000, 8, {}},
 };

@@ -5,6 +5,7 @@
 #include <QTest>
 
 #include "agent/ppo/Gae.h"
+#include "agent/ppo/MinibatchOrder.h"
 #include "agent/ppo/MlpPpo.h"
 #include "agent/ppo/PpoLoss.h"
 #include "env/reference/CartPole.h"
@@ -122,7 +123,7 @@ private slots:
     {
         QFETCH(double, valueClipRange);
         torch::manual_seed(5);
-        const std::int64_t count = 50, actions = 3;
+        const std::int64_t count = 2000, actions = 3; // so that rounding falls to all sides of the range
         const Tensor logits = torch::randn({count, actions}).requires_grad_(), value = torch::randn({count}).requires_grad_();
         const Tensor action = torch::randint(actions, {count}, torch::kInt64);
         const Tensor old = (torch::log_softmax(logits.detach(), -1).gather(-1, action.unsqueeze(-1)).squeeze(-1) + 0.3 * torch::randn({count}));
@@ -139,7 +140,7 @@ private slots:
         const LossSums sums = loss.sums();
         QVERIFY(near(sums.total, expected.total.item<double>(), 1e-5) && near(sums.value, expected.value.item<double>(), 1e-5));
         QVERIFY(near(sums.approxKl, expected.approxKl.item<double>(), 1e-5) && near(sums.clipFraction, expected.clipFraction.item<double>()));
-        QVERIFY(torch::allclose(logitsGradient, logits.grad(), 1e-4, 1e-7) && torch::allclose(valueGradient, value.grad(), 1e-4, 1e-7));
+        QVERIFY(torch::allclose(logitsGradient, logits.grad(), 1e-4, 1e-8) && torch::allclose(valueGradient, value.grad(), 1e-4, 1e-8));
         if (valueClipRange > 0.0) // both kinds are there
             QVERIFY((valueGradient == 0.0).any().item<bool>() && (valueGradient != 0.0).any().item<bool>());
     }
@@ -197,6 +198,17 @@ private slots:
         std::vector<float> one{3.0F};
         normalizeAdvantages(one);
         QCOMPARE(one[0], 3.0F); // has no deviation
+    }
+
+    void everyEpochHasAnOrderOfItsOwn()
+    {
+        const auto order = minibatchOrder(1000, 1, 2, 3);
+        auto sorted = order;
+        std::ranges::sort(sorted);
+        for (std::int64_t i = 0; i < 1000; ++i)
+            QCOMPARE(sorted[static_cast<std::size_t>(i)], i);
+        QVERIFY(minibatchOrder(1000, 1, 2, 3) == order);
+        QVERIFY(minibatchOrder(1000, 9, 2, 3) != order && minibatchOrder(1000, 1, 9, 3) != order && minibatchOrder(1000, 1, 2, 9) != order);
     }
 
     // With a successor's value dropped at the cut, V(1, 0) would go to 0, as it would when asked of the next episode's start; with one
