@@ -210,7 +210,7 @@ HeadPass::HeadPass(HeadShape shape, const HeadViews<const float>& weights) : m_s
     m_hidden.assign(static_cast<std::size_t>(shape.layers), std::vector<float>(block));
     m_gradient.resize(block);
     m_below.resize(block);
-    m_transposed.resize(static_cast<std::size_t>(kLanes * 2 * shape.width));
+    m_transposed.resize(static_cast<std::size_t>(shape.width * std::max({2 * shape.state, shape.width, shape.actions}))); // the largest weight
     readWeights();
 }
 
@@ -274,7 +274,7 @@ void HeadPass::forward(std::int64_t count, const float* state, const float* mark
 void HeadPass::propagate(const Layer& layer, const float* gradient, std::int64_t gradientStride, const float* input,
                          std::int64_t inputStride, LinearView<float> sums, float* inputGradient)
 {
-    if (layer.inputs < kLanes) { // too narrow for a vector: the other way round
+    if (layer.inputs % kLanes != 0) { // no whole number of vectors: the other way round
         multiply(m_transposed.data(), layer.outputs, input, 1, inputStride, gradient, gradientStride, layer.inputs, layer.outputs, m_count, false);
         for (std::int64_t o = 0; o < layer.outputs; ++o)
             for (std::int64_t i = 0; i < layer.inputs; ++i)

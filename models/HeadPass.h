@@ -71,7 +71,7 @@ private:
     const float* m_state = nullptr;
     std::vector<std::vector<float>> m_hidden; ///< per layer [kBlock][2 W], after tanh
     std::vector<float> m_gradient, m_below;   ///< [kBlock][2 W]
-    std::vector<float> m_transposed;          ///< the gradient of a narrow layer's weight, [inputs][outputs]
+    std::vector<float> m_transposed;          ///< the gradient of a weight, [inputs][outputs]
 };
 
 } // namespace btcai

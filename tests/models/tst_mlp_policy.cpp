@@ -119,6 +119,7 @@ private slots:
         QTest::newRow("part of a block") << QVector<int>{4, 64, 2, 2, 7};
         QTest::newRow("widths off the vector size") << QVector<int>{18, 21, 3, 4, 13};
         QTest::newRow("one layer, many inputs and actions") << QVector<int>{40, 16, 1, 33, 5};
+        QTest::newRow("more actions than all else") << QVector<int>{2, 9, 1, 50, 5};
         QTest::newRow("the least") << QVector<int>{1, 1, 1, 1, 1};
     }
 
