@@ -102,9 +102,10 @@ BTCAI_VECTOR_CLONES void multiplyFew(float* output, std::int64_t outputStride, c
             std::int64_t l = 0;
             withLanes([&]<int Lanes>() BTCAI_LAMBDA_INLINE {
                 Vector<Lanes> parts[kLanes / Lanes] = {};
+                const auto load = [](const float* at) BTCAI_LAMBDA_INLINE { return *reinterpret_cast<const Vector<Lanes>*>(at); };
                 for (; l + kLanes <= depth; l += kLanes)
                     for (int p = 0; p < kLanes / Lanes; ++p)
-                        parts[p] += *reinterpret_cast<const Vector<Lanes>*>(a + l + p * Lanes) * *reinterpret_cast<const Vector<Lanes>*>(b + l + p * Lanes);
+                        parts[p] += load(a + l + p * Lanes) * load(b + l + p * Lanes);
                 for (int p = 0; p < kLanes / Lanes; ++p)
                     *reinterpret_cast<Vector<Lanes>*>(sums + p * Lanes) = parts[p];
             });

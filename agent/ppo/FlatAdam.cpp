@@ -6,7 +6,10 @@ using torch::Tensor;
 
 namespace {
 
-template <typename Float> std::span<Float> flat(const Tensor& tensor) { return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())}; }
+template <typename Float> std::span<Float> flat(const Tensor& tensor)
+{
+    return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
 
 } // namespace
 

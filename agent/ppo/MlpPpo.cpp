@@ -71,7 +71,8 @@ MlpPpo::MlpPpo(VectorEnvironment& env, const MlpPpoOptions& options, std::uint64
     m_rollout.observation.resize(samples * m_size);
     for (auto* column : {&m_rollout.action, &m_rollout.terminated, &m_rollout.truncated})
         column->resize(samples);
-    for (auto* column : {&m_rollout.logProbability, &m_rollout.reward, &m_rollout.value, &m_rollout.nextValue, &m_rollout.advantage, &m_rollout.returns})
+    for (auto* column : {&m_rollout.logProbability, &m_rollout.reward, &m_rollout.value, &m_rollout.nextValue, &m_rollout.advantage,
+                         &m_rollout.returns})
         column->resize(samples);
     const auto block = static_cast<std::size_t>(HeadPass::kBlock);
     m_block.resize(block * m_size);
@@ -172,16 +173,15 @@ void MlpPpo::update(MlpPpoIteration& iteration, Stopwatch& watch)
             goOn = learnFrom(std::span(order).subspan(first, std::min(m_options.minibatch, order.size() - first)), iteration, watch);
     }
     const double share = 1.0 / std::max(1.0, static_cast<double>(iteration.minibatches));
-    LossSums& loss = iteration.loss;
-    for (double* sum : {&loss.total, &loss.policy, &loss.value, &loss.entropy, &loss.approxKl, &loss.clipFraction, &iteration.gradNorm})
-        *sum *= share;
+    iteration.loss *= share;
+    iteration.gradNorm *= share;
 }
 
 /// One step of the optimiser. Returns false, with nothing applied, when the update must end here.
 bool MlpPpo::learnFrom(std::span<const std::int64_t> samples, MlpPpoIteration& iteration, Stopwatch& watch)
 {
     const LossSums loss = backward(samples, watch);
-    if (m_options.targetKl > 0.0 && loss.approxKl > 1.5 * m_options.targetKl) {
+    if (m_options.targetKl > 0.0 && loss.approxKl > m_options.targetKl) {
         iteration.stoppedByKl = true;
         return false;
     }
@@ -193,11 +193,9 @@ bool MlpPpo::learnFrom(std::span<const std::int64_t> samples, MlpPpoIteration& i
     adamStep(m_policy.parameters(), m_policy.gradients(), m_first, m_second, m_options.adam,
              AdamFactors(m_options.adam, ++m_adamSteps, iteration.learningRate, norm, m_options.maxGradNorm));
     m_policy.parametersChanged();
+    iteration.loss += loss;
     iteration.gradNorm += norm;
     ++iteration.minibatches;
-    LossSums& sums = iteration.loss;
-    sums.total += loss.total, sums.policy += loss.policy, sums.value += loss.value;
-    sums.entropy += loss.entropy, sums.approxKl += loss.approxKl, sums.clipFraction += loss.clipFraction;
     watch.charge(watch.times.optimizer);
     return true;
 }
@@ -217,7 +215,8 @@ LossSums MlpPpo::backward(std::span<const std::int64_t> samples, Stopwatch& watc
     for (std::size_t first = 0; first < samples.size(); first += block) {
         const std::size_t count = std::min(block, samples.size() - first);
         for (std::size_t i = 0; i < count; ++i)
-            std::copy_n(m_rollout.observation.data() + static_cast<std::size_t>(samples[first + i]) * m_size, m_size, m_block.data() + i * m_size);
+            std::copy_n(m_rollout.observation.data() + static_cast<std::size_t>(samples[first + i]) * m_size, m_size,
+                        m_block.data() + i * m_size);
         watch.charge(watch.rest);
         m_policy.forward(static_cast<std::int64_t>(count), m_block.data(), m_blockLogits.data(), m_blockValue.data());
         watch.charge(watch.times.forward);

@@ -26,7 +26,7 @@ struct MlpPpoOptions {
     PpoLossOptions loss;
     bool normalizeAdvantages = true; ///< per minibatch
     double maxGradNorm = 0.5;
-    double targetKl = 0.0; ///< ends an update before the minibatch whose KL estimate is above 1.5 times this; 0: none
+    double targetKl = 0.0; ///< ends an update before the minibatch whose KL estimate is above this; 0: none
     AdamOptions adam;
 };
 
@@ -34,6 +34,13 @@ struct MlpPpoOptions {
 struct MlpPpoTimes {
     double environment = 0.0, forward = 0.0, backward = 0.0, optimizer = 0.0;
     double total = 0.0; ///< with sampling, advantages, gathering and the losses' values
+
+    MlpPpoTimes& operator+=(const MlpPpoTimes& other)
+    {
+        environment += other.environment, forward += other.forward, backward += other.backward;
+        optimizer += other.optimizer, total += other.total;
+        return *this;
+    }
 };
 
 /// An episode that ended.

@@ -70,12 +70,7 @@ struct PartLoss {
 
     void add(const PartLoss& other)
     {
-        heads.total += other.heads.total;
-        heads.policy += other.heads.policy;
-        heads.value += other.heads.value;
-        heads.entropy += other.heads.entropy;
-        heads.approxKl += other.heads.approxKl;
-        heads.clipFraction += other.heads.clipFraction;
+        heads += other.heads;
         forecast += other.forecast;
     }
 };

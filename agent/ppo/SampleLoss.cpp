@@ -55,8 +55,7 @@ float SampleLoss::addValueError(const LossSample& sample, float value)
 LossSums SampleLoss::sums() const
 {
     LossSums means = m_sums;
-    for (double* sum : {&means.policy, &means.value, &means.entropy, &means.approxKl, &means.clipFraction})
-        *sum *= m_share;
+    means *= m_share;
     means.total = means.policy + m_options.valueCoefficient * means.value - m_options.entropyCoefficient * means.entropy;
     return means;
 }

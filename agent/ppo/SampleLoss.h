@@ -23,6 +23,19 @@ struct LossSample {
 /// Some samples' part of the means over a minibatch that PpoLoss holds.
 struct LossSums {
     double total = 0.0, policy = 0.0, value = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
+
+    LossSums& operator+=(const LossSums& other)
+    {
+        total += other.total, policy += other.policy, value += other.value;
+        entropy += other.entropy, approxKl += other.approxKl, clipFraction += other.clipFraction;
+        return *this;
+    }
+    LossSums& operator*=(double factor)
+    {
+        for (double* sum : {&total, &policy, &value, &entropy, &approxKl, &clipFraction})
+            *sum *= factor;
+        return *this;
+    }
 };
 
 /// The loss of PPO sample by sample, with its derivatives: Schulman et al., "Proximal Policy Optimization Algorithms" (2017),

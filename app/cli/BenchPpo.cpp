@@ -38,9 +38,9 @@ std::string processorName()
 }
 
 struct Speed {
-    std::vector<double> rates; ///< steps/s of each run
+    std::vector<double> rates;          ///< steps/s of each run
     std::vector<double> processorRates; ///< the same per second of processor time
-    MlpPpoTimes times;         ///< of all runs
+    MlpPpoTimes times;                  ///< of all runs
     std::size_t parameters = 0;
 };
 
@@ -55,11 +55,8 @@ Speed measureSpeed(const ReferenceTask& task, const BenchOptions& bench)
         ppo.iterate();
         const std::int64_t first = ppo.steps();
         const double began = wallSeconds(), cpuBegan = cpuSeconds(CLOCK_THREAD_CPUTIME_ID);
-        while (ppo.steps() - first < bench.steps) {
-            const MlpPpoTimes times = ppo.iterate().times;
-            speed.times.environment += times.environment, speed.times.forward += times.forward, speed.times.backward += times.backward;
-            speed.times.optimizer += times.optimizer, speed.times.total += times.total;
-        }
+        while (ppo.steps() - first < bench.steps)
+            speed.times += ppo.iterate().times;
         const auto steps = static_cast<double>(ppo.steps() - first);
         speed.rates.push_back(steps / (wallSeconds() - began));
         speed.processorRates.push_back(steps / (cpuSeconds(CLOCK_THREAD_CPUTIME_ID) - cpuBegan));
@@ -69,18 +66,27 @@ Speed measureSpeed(const ReferenceTask& task, const BenchOptions& bench)
 
 Json modelOf(const ReferenceTask& task, const MlpPpoOptions& options)
 {
-    return {{"layers", options.layers}, {"width", options.width}, {"activation", "tanh"}, {"lanes", task.lanes}, {"n_steps", options.rolloutSteps},
-            {"batch_size", options.minibatch}, {"epochs", options.epochs}, {"learning_rate", options.learningRate},
-            {"learning_rate_schedule", options.schedule == Schedule::Linear ? "linear" : "constant"}, {"gamma", options.gamma},
-            {"gae_lambda", options.lambda}, {"clip_range", options.loss.clipRange}, {"entropy_coefficient", options.loss.entropyCoefficient}};
+    return {{"layers", options.layers},
+            {"width", options.width},
+            {"activation", "tanh"},
+            {"lanes", task.lanes},
+            {"n_steps", options.rolloutSteps},
+            {"batch_size", options.minibatch},
+            {"epochs", options.epochs},
+            {"learning_rate", options.learningRate},
+            {"learning_rate_schedule", options.schedule == Schedule::Linear ? "linear" : "constant"},
+            {"gamma", options.gamma},
+            {"gae_lambda", options.lambda},
+            {"clip_range", options.loss.clipRange},
+            {"entropy_coefficient", options.loss.entropyCoefficient}};
 }
 
-/// Steps until solved, seed by seed from 0. A seed that gives up counts as more than any that was solved.
 struct Learning {
     Json json;
     std::string text;
 };
 
+/// Steps until solved, seed by seed from 0. A seed that gives up counts as more than any that was solved.
 Learning measureLearning(const ReferenceTask& task, std::size_t seeds)
 {
     std::vector<double> steps;
@@ -96,8 +102,14 @@ Learning measureLearning(const ReferenceTask& task, std::size_t seeds)
     }
     const double typical = median(steps);
     const bool known = std::isfinite(typical);
-    return {{{"solved_at_mean_return", task.solvedReturn}, {"episodes", 100}, {"seeds", seeds}, {"solved", solved}, {"given_up_after", task.maxSteps},
-             {"steps_until_solved", all}, {"median_steps", known ? Json(typical) : Json(nullptr)}, {"model", modelOf(task, task.options)}},
+    return {{{"solved_at_mean_return", task.solvedReturn},
+             {"episodes", 100},
+             {"seeds", seeds},
+             {"solved", solved},
+             {"given_up_after", task.maxSteps},
+             {"steps_until_solved", all},
+             {"median_steps", known ? Json(typical) : Json(nullptr)},
+             {"model", modelOf(task, task.options)}},
             fmt::format("mean return of 100 episodes at {}: {} of {} seeds, median after {}\n", task.solvedReturn, solved, seeds,
                         known ? fmt::format("{:.0f} steps", typical) : fmt::format("more than {} steps", task.maxSteps))};
 }
@@ -124,12 +136,17 @@ int runBenchPpo(const BenchOptions& bench)
                  {"cores", std::thread::hardware_concurrency()},
                  {"parameters", speed.parameters},
                  {"model", modelOf(task, {})},
-                 {"share", {{"env", t.environment / t.total}, {"forward", t.forward / t.total}, {"backward", t.backward / t.total},
-                            {"optimizer", t.optimizer / t.total}, {"rest", rest / t.total}}}};
-    std::string text = fmt::format("{}, {} parameters, one core: {:.0f} steps/s, {:.0f} per second of processor time (median of {} runs; env {:.0f} %, forward {:.0f} %, backward {:.0f} %, "
-                                   "optimiser {:.0f} %, rest {:.0f} %)\n",
-                                   task.description, speed.parameters, typical, median(speed.processorRates), bench.runs, 100.0 * t.environment / t.total, 100.0 * t.forward / t.total,
-                                   100.0 * t.backward / t.total, 100.0 * t.optimizer / t.total, 100.0 * rest / t.total);
+                 {"share",
+                  {{"env", t.environment / t.total},
+                   {"forward", t.forward / t.total},
+                   {"backward", t.backward / t.total},
+                   {"optimizer", t.optimizer / t.total},
+                   {"rest", rest / t.total}}}};
+    const auto percent = [&t](double seconds) { return 100.0 * seconds / t.total; };
+    std::string text = fmt::format("{}, {} parameters, one core: {:.0f} steps/s, {:.0f} per second of processor time (median of {} runs; "
+                                   "env {:.0f} %, forward {:.0f} %, backward {:.0f} %, optimiser {:.0f} %, rest {:.0f} %)\n",
+                                   task.description, speed.parameters, typical, median(speed.processorRates), bench.runs,
+                                   percent(t.environment), percent(t.forward), percent(t.backward), percent(t.optimizer), percent(rest));
     if (bench.seeds > 0) {
         const Learning learning = measureLearning(task, bench.seeds);
         json["learning"] = learning.json;
@@ -146,7 +163,8 @@ int runBenchPpo(const BenchOptions& bench)
 
 void addBenchPpo(CLI::App& bench, Action& action)
 {
-    CLI::App* command = bench.add_subcommand("ppo", "PPO with a small network on a task whose right answer is known: steps per second, and steps until solved");
+    CLI::App* command = bench.add_subcommand("ppo", "PPO with a small network on a task whose right answer is known: steps per second, "
+                                                    "and steps until solved");
     const auto options = std::make_shared<BenchOptions>();
     command->add_option("--task", options->task, "The task")->capture_default_str();
     command->add_option("--seeds", options->seeds, "Seeds to learn with; 0 for the speed alone")->check(CLI::Range(0, 10000))->capture_default_str();
