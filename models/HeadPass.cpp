@@ -172,7 +172,8 @@ template <int Lanes> BTCAI_INLINE void transposeSquare(float* out, std::int64_t 
             next[2 * i] = interleave<Lanes, 0>(rows[i], rows[i + Lanes / 2], std::make_integer_sequence<int, Lanes>());
             next[2 * i + 1] = interleave<Lanes, 1>(rows[i], rows[i + Lanes / 2], std::make_integer_sequence<int, Lanes>());
         }
-        std::copy(next, next + Lanes, rows);
+        for (int i = 0; i < Lanes; ++i)
+            rows[i] = next[i];
     }
     for (int i = 0; i < Lanes; ++i)
         *reinterpret_cast<V*>(out + i * outStride) = rows[i];
