@@ -2,27 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "agent/ppo/HeadLoss.h"
-#include "base/Rng.h"
+#include "agent/ppo/MinibatchOrder.h"
+#include "agent/ppo/PpoLoss.h"
 
 namespace btcai {
 
 namespace {
 
 using torch::Tensor;
-
-/// Fisher and Yates, by draws that (iteration, epoch) name.
-std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, std::int64_t iteration, std::int64_t epoch)
-{
-    std::vector<std::int64_t> order(static_cast<std::size_t>(count));
-    std::iota(order.begin(), order.end(), 0);
-    Rng rng(seed, "minibatch", static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(iteration));
-    for (std::size_t i = order.size(); i > 1; --i)
-        std::swap(order[i - 1], order[rng.below(i)]);
-    return order;
-}
 
 /// What one step of the optimiser learns from: B stretches (without a market: B samples, each a stretch of one step of one account).
 struct Minibatch {
@@ -76,23 +65,18 @@ Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, const 
 
 /// A part's share in the losses of the minibatch: the parts add up to its means.
 struct PartLoss {
-    HeadLossSums heads;
+    LossSums heads;
     double forecast = 0.0;
 
     void add(const PartLoss& other)
     {
-        heads.total += other.heads.total;
-        heads.policy += other.heads.policy;
-        heads.value += other.heads.value;
-        heads.entropy += other.heads.entropy;
-        heads.approxKl += other.heads.approxKl;
-        heads.clipFraction += other.heads.clipFraction;
+        heads += other.heads;
         forecast += other.forecast;
     }
 };
 
 /// The same as headLoss by libtorch's operations, for other devices than the CPU; adds its loss to `total`.
-HeadLossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSamples& samples, const PpoLossOptions& options, Tensor& total)
+LossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSamples& samples, const PpoLossOptions& options, Tensor& total)
 {
     const HeadOutput heads = network->heads(z, samples.state);
     const PpoLoss loss = ppoLoss(heads.logits, heads.value, samples.action, samples.logProbability, samples.advantage, samples.returns, options);
@@ -112,7 +96,8 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
     const auto cut = [&](const Tensor& tensor) { return tensor.narrow(0, first, count); };
     const PpoLossOptions lossOptions{.clipRange = options.clipRange,
                                      .valueCoefficient = options.valueCoefficient,
-                                     .entropyCoefficient = schedule.entropyCoefficient};
+                                     .entropyCoefficient = schedule.entropyCoefficient,
+                                     .valueClipRange = 0.0};
     HeadSamples samples{.state = cut(batch.state), .action = cut(batch.action), .logProbability = cut(batch.logProbability),
                         .advantage = cut(batch.advantage), .returns = cut(batch.returns), .marketShare = {},
                         .minibatch = static_cast<double>(batch.action.numel())};
@@ -168,7 +153,7 @@ std::vector<Tensor> PpoUpdater::minibatchIndices(const RolloutBuffer& buffer, co
 {
     const std::int64_t count = m_market ? buffer.stretches : buffer.stretches * buffer.steps * buffer.accounts;
     const std::int64_t size = m_market ? options.stretchesPerMinibatch : samplesPerMinibatch;
-    const std::vector<std::int64_t> order = permutation(count, m_seed, iteration, epoch);
+    const std::vector<std::int64_t> order = minibatchOrder(count, m_seed, iteration, epoch);
     std::vector<Tensor> batches;
     for (std::int64_t begin = 0; begin + size <= count; begin += size) {
         const auto from = order.begin() + begin;
