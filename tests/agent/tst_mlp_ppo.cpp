@@ -40,6 +40,7 @@ class TwoLanes final : public VectorEnvironment {
 public:
     std::size_t lanes() const override { return 2; }
     std::size_t observationSize() const override { return 2; }
+    std::span<const ObservationBounds> observationBounds() const override { return m_bounds; }
     std::size_t actionCount() const override { return 2; }
     void reset(std::uint64_t) override {}
     std::span<const float> observation() const override { return m_observation; }
@@ -58,6 +59,7 @@ public:
     void giveNanAt(std::size_t step) { m_nanAt = step; }
 
 private:
+    std::array<ObservationBounds, 2> m_bounds;
     std::vector<float> m_observation{1, 0, 0, 1};
     std::vector<double> m_returns{0.0, 5.0};
     std::size_t m_steps = 0, m_nanAt = 0;

@@ -42,6 +42,13 @@ private slots:
         QVERIFY(steps[0] > 47'500);
     }
 
+    // Solved as the literature has it: the tip is up within 100 steps on average.
+    void acrobotIsLearned()
+    {
+        for (std::uint64_t seed = 0; seed < 3; ++seed)
+            QVERIFY(learn("acrobot", seed).steps.has_value());
+    }
+
     // Who remembers gets 4, who guesses 1.95: the mean of 100 guesses has a deviation of 0.2.
     void theTMazeIsLearnedWithMemoryAlone()
     {
