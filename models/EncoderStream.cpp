@@ -21,7 +21,8 @@ Tensor slide(const Tensor& kept, const Tensor& fresh, std::int64_t length)
 } // namespace
 
 EncoderStream::EncoderStream(MarketEncoder encoder)
-    : m_encoder(std::move(encoder)), m_kept(m_encoder->contextRows() + m_encoder->options().patch), m_reach(m_encoder->m_convolutions.size())
+    : m_encoder(std::move(encoder)), m_kept(m_encoder->contextRows() + m_encoder->options().patch),
+      m_reach(m_encoder->m_convolutions.size())
 {
 }
 
