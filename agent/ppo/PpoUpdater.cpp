@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "agent/ppo/HeadLoss.h"
+#include "agent/ppo/LapTimer.h"
 #include "agent/ppo/MinibatchOrder.h"
 #include "agent/ppo/PpoLoss.h"
 
@@ -67,6 +68,7 @@ Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, const 
 struct PartLoss {
     LossSums heads;
     double forecast = 0.0;
+    UpdateTimes times;
 
     void add(const PartLoss& other)
     {
@@ -103,10 +105,12 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
                         .minibatch = static_cast<double>(batch.action.numel())};
 
     PartLoss sums;
+    LapTimer timer;
     Tensor z;
     Tensor total; // of what goes backward through libtorch
     if (batch.features.defined()) {
         z = network->encoder()(cut(batch.features)).embedding;
+        timer.charge(sums.times.encode);
         if (batch.targets.defined() && network->options().horizons > 0) {
             const ForecastOutput forecast = network->forecast(z);
             const Tensor targets = cut(batch.targets);
@@ -118,7 +122,9 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
     }
     if (!samples.state.is_cpu()) {
         sums.heads = headLossByAutograd(network, z, samples, lossOptions, total);
+        timer.charge(sums.times.heads);
         total.backward();
+        timer.charge(sums.times.backward);
         return sums;
     }
     const Tensor marketShare = z.defined() ? network->marketShare(z) : Tensor();
@@ -126,6 +132,7 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
         samples.marketShare = marketShare.detach().contiguous();
     Tensor marketGradient;
     sums.heads = headLoss(network, samples, lossOptions, marketGradient);
+    timer.charge(sums.times.heads);
     std::vector<Tensor> ends, gradients;
     if (marketShare.defined()) {
         ends.push_back(marketShare);
@@ -137,6 +144,7 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
     }
     if (!ends.empty())
         torch::autograd::backward(ends, gradients);
+    timer.charge(sums.times.backward);
     return sums;
 }
 
@@ -166,7 +174,7 @@ UpdateStatistics PpoUpdater::update(const RolloutBuffer& buffer, const RunConfig
                                     std::int64_t iteration, std::int64_t samplesPerMinibatch, const std::function<void()>& poll)
 {
     UpdateStatistics sums;
-    for (std::int64_t epoch = 0; epoch < options.epochs && !sums.stoppedByKl && !sums.notFinite; ++epoch) {
+    for (std::int64_t epoch = 0; epoch < options.epochs && !sums.stoppedByKl && sums.notFinite.empty(); ++epoch) {
         for (const Tensor& indices : minibatchIndices(buffer, options, samplesPerMinibatch, iteration, epoch)) {
             if (poll)
                 poll();
@@ -185,8 +193,10 @@ UpdateStatistics PpoUpdater::update(const RolloutBuffer& buffer, const RunConfig
 bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options,
                       UpdateSchedule schedule, UpdateStatistics& sums)
 {
+    LapTimer timer;
     const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network->encoder()->contextRows(), indices, options)
                                      : pickSamples(buffer, indices, options);
+    timer.charge(sums.times.data);
     startThreads(batch.count());
     const std::size_t parts = m_threads ? std::min<std::size_t>(m_threads->count(), static_cast<std::size_t>(batch.count())) : 1;
     std::vector<PartLoss> losses(parts);
@@ -204,6 +214,7 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     PartLoss loss;
     for (std::size_t i = 0; i < parts; ++i) {
         loss.add(losses[i]);
+        sums.times.add(losses[i].times, 1.0 / static_cast<double>(parts));
         if (i > 0)
             m_optimizer.addGradients(m_replicas[i - 1].gradients);
     }
@@ -213,12 +224,18 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
         if (sums.minibatches > 0)
             return false;
     }
+    if (m_gradientHook)
+        m_gradientHook(m_optimizer.gradients());
+    double others = 0.0; // the parts, which have told their times
+    timer.charge(others);
     const double norm = m_optimizer.gradientNorm();
-    if (!std::isfinite(norm) || !std::isfinite(loss.heads.total + loss.forecast)) {
-        sums.notFinite = true;
+    const bool lossIsFinite = std::isfinite(loss.heads.total + loss.forecast);
+    if (!lossIsFinite || !std::isfinite(norm)) {
+        sums.notFinite = lossIsFinite ? "a gradient" : "a loss";
         return false;
     }
     m_optimizer.step(schedule.learningRate, norm, options.maxGradNorm);
+    timer.charge(sums.times.optimizer);
     sums.policyLoss += loss.heads.policy;
     sums.valueLoss += loss.heads.value;
     sums.forecastLoss += loss.forecast;

@@ -85,6 +85,28 @@ TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRan
     return options;
 }
 
+/// What an iteration began with, to go back to when something in it is not a finite number. Some megabytes: cheaper than it looks.
+struct LastGood {
+    torch::Tensor parameters, firstMoment, secondMoment;
+    std::int64_t optimizerSteps = 0;
+    std::vector<std::uint8_t> environment;
+};
+
+void addTimes(protocol::Metrics& metrics, const RolloutTimes& rollout, const UpdateTimes& update, double rolloutSeconds, double updateSeconds)
+{
+    const double seconds = rolloutSeconds + updateSeconds;
+    metrics.values.insert(metrics.values.end(), {{"time_encode", rollout.encode / seconds},
+                                                 {"time_rollout", (rolloutSeconds - rollout.encode) / seconds},
+                                                 {"time_update", updateSeconds / seconds},
+                                                 {"time_policy", rollout.policy / seconds},
+                                                 {"time_env", rollout.environment / seconds},
+                                                 {"time_data", update.data / seconds},
+                                                 {"time_forward", update.encode / seconds},
+                                                 {"time_heads", update.heads / seconds},
+                                                 {"time_backward", update.backward / seconds},
+                                                 {"time_optimizer", update.optimizer / seconds}});
+}
+
 /// Everything of one run, built by prepare() and used by the loop.
 struct Trainer::Session {
     Session(RunFolder& f, RunConfig c, EventSink& s, RunControl& r, DataSource series)
@@ -97,7 +119,7 @@ struct Trainer::Session {
     EventSink& sink;
     RunControl& control;
     DataSource source;
-    std::function<void(std::int64_t, torch::nn::Module&)> updateHook;
+    TrainingHooks hooks;
 
     MarketDataset dataset;
     Json quality; ///< what the check said of the data
@@ -114,6 +136,7 @@ struct Trainer::Session {
     double sessionSeconds = 0.0; ///< training time of this process
     std::int64_t sessionSteps = 0;
     double pausedSeconds = 0.0;
+    double checkpointSeconds = 0.0; ///< spent on checkpoints since the latest metrics
 
     void tell(WorkerState state, std::string detail = {})
     {
@@ -143,8 +166,10 @@ struct Trainer::Session {
     UpdateSchedule schedule() const;
     void applyChangedFields();
     void iterate();
+    UpdateStatistics learn(UpdateSchedule now, const std::function<void()>& pollNow);
     void reportIteration(const UpdateStatistics& update, UpdateSchedule schedule, double rolloutSeconds, double updateSeconds);
-    void recoverFromNan(const std::array<torch::Tensor, 3>& lastGood, std::int64_t optimizerSteps);
+    LastGood lastGood();
+    void recover(const LastGood& good, std::string_view what);
     bool evaluateValidation();
     bool checkpointDue();
     void save(bool best);
@@ -190,6 +215,8 @@ void Trainer::Session::prepare(bool resume)
         restore(folder.checkpoints() / *latest, *loaded);
     collector.emplace(network, *env, *tensors, EntrySizer(config, *tensors), config.train.rolloutBars, seed);
     updater.emplace(network, *optimizer, &*tensors, seed);
+    if (hooks.beforeStep)
+        updater->setGradientHook([this](torch::Tensor& gradients) { hooks.beforeStep(progress.iteration, gradients); });
     buffer.emplace(collector->makeBuffer());
     announce();
     if (loaded)
@@ -311,20 +338,14 @@ void Trainer::Session::iterate()
     const auto began = SteadyClock::now();
     pausedSeconds = 0.0;
     const auto pollNow = [this] { poll(); };
-    // What to go back to when an update meets a NaN: cheaper than it looks, some megabytes.
-    const std::array<torch::Tensor, 3> lastGood{optimizer->parameters().clone(), optimizer->firstMoment().clone(),
-                                                optimizer->secondMoment().clone()};
-    const std::int64_t optimizerSteps = optimizer->steps();
-    if (updateHook)
-        updateHook(progress.iteration, *network);
+    const LastGood good = lastGood();
+    if (hooks.beforeRollout)
+        hooks.beforeRollout(progress.iteration, *network);
 
     collector->collect(progress.iteration, *buffer, pollNow);
-    buffer->estimateAdvantages(config.ppo.gamma, config.ppo.gaeLambda);
-    if (config.ppo.groupBaseline)
-        subtractGroupMeans(*buffer);
     const double rolloutSeconds = secondsSince(began) - pausedSeconds;
     const UpdateSchedule now = schedule();
-    const UpdateStatistics update = updater->update(*buffer, config.ppo, now, progress.iteration, 0, pollNow);
+    const UpdateStatistics update = learn(now, pollNow);
     const double seconds = secondsSince(began) - pausedSeconds;
 
     ++progress.iteration;
@@ -333,32 +354,62 @@ void Trainer::Session::iterate()
     progress.elapsedSeconds += seconds;
     sessionSeconds += seconds;
     sessionSteps += steps;
-    if (update.notFinite)
-        recoverFromNan(lastGood, optimizerSteps);
-    else
+    if (update.notFinite.empty())
         progress.nanRetries = 0;
+    else
+        recover(good, update.notFinite);
     reportIteration(update, now, rolloutSeconds, seconds - rolloutSeconds);
 }
 
-void Trainer::Session::recoverFromNan(const std::array<torch::Tensor, 3>& lastGood, std::int64_t optimizerSteps)
+/// Advantages and update of the rollout in the buffer. Looks for what is not finite at every step of the way.
+UpdateStatistics Trainer::Session::learn(UpdateSchedule now, const std::function<void()>& pollNow)
+{
+    UpdateStatistics update;
+    update.notFinite = collector->notFinite();
+    if (!update.notFinite.empty())
+        return update;
+    if (hooks.afterRollout)
+        hooks.afterRollout(progress.iteration, *buffer);
+    buffer->estimateAdvantages(config.ppo.gamma, config.ppo.gaeLambda);
+    if (config.ppo.groupBaseline)
+        subtractGroupMeans(*buffer);
+    update = updater->update(*buffer, config.ppo, now, progress.iteration, 0, pollNow);
+    if (hooks.afterUpdate)
+        hooks.afterUpdate(progress.iteration, *network);
+    // The last step of the optimiser is followed by no loss that would tell.
+    if (update.notFinite.empty() && !torch::isfinite(optimizer->parameters()).all().item<bool>())
+        update.notFinite = "a weight";
+    return update;
+}
+
+LastGood Trainer::Session::lastGood()
+{
+    return {.parameters = optimizer->parameters().clone(),
+            .firstMoment = optimizer->firstMoment().clone(),
+            .secondMoment = optimizer->secondMoment().clone(),
+            .optimizerSteps = optimizer->steps(),
+            .environment = env->snapshot()};
+}
+
+void Trainer::Session::recover(const LastGood& good, std::string_view what)
 {
     torch::NoGradGuard guard;
-    optimizer->parameters().copy_(lastGood[0]);
-    optimizer->firstMoment().copy_(lastGood[1]);
-    optimizer->secondMoment().copy_(lastGood[2]);
-    optimizer->setSteps(optimizerSteps);
+    optimizer->parameters().copy_(good.parameters);
+    optimizer->firstMoment().copy_(good.firstMoment);
+    optimizer->secondMoment().copy_(good.secondMoment);
+    optimizer->setSteps(good.optimizerSteps);
+    env->restore(good.environment);
     progress.learningRateScale *= 0.5;
     ++progress.nanRetries;
     if (progress.nanRetries > kMaxNanRetries) {
         save(false);
         throw Error(ErrorKind::Numeric,
-                    "a loss or gradient was not finite in {} updates in a row, each time before it was applied; the last "
-                    "good weights are saved. Try a lower ppo.learning_rate, or look at the data (btcai check)",
-                    progress.nanRetries);
+                    "{} was not a finite number, in the last of {} updates in a row that met one; each was undone, and the last good weights are "
+                    "saved. Try a lower ppo.learning_rate, or look at the data (btcai check)",
+                    what, progress.nanRetries);
     }
     notice(LogLevel::Warning, "nan-caught",
-           fmt::format("a loss or gradient was not finite at step {}: the update was undone and the learning rate halved (try {} of "
-                       "{})",
+           fmt::format("{} was not a finite number at step {}: the update was undone and the learning rate halved (try {} of {})", what,
                        progress.step, progress.nanRetries, kMaxNanRetries));
 }
 
@@ -368,8 +419,6 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
     const double seconds = rolloutSeconds + updateSeconds;
     const auto iterationSteps = static_cast<double>(buffer->action.numel());
     const double rate = iterationSteps / seconds;
-    const ActionShares shares = actionShares(*buffer);
-
     protocol::Metrics metrics{.iteration = progress.iteration, .step = progress.step, .totalSteps = config.train.steps,
                               .elapsedSeconds = progress.elapsedSeconds, .remainingSeconds = 0.0, .values = {}};
     const double averageRate = static_cast<double>(sessionSteps) / sessionSeconds;
@@ -379,9 +428,11 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
             = std::min(metrics.remainingSeconds, std::max(0.0, config.train.minutes * 60.0 - progress.elapsedSeconds));
 
     auto& values = metrics.values;
-    if (!collector->endedEpisodeReturns().empty())
+    const bool isWhole = collector->notFinite().empty(); // else the buffer is in part that of the rollout before
+    if (isWhole && !collector->endedEpisodeReturns().empty())
         values.emplace_back("episode_return", 100.0 * std::expm1(meanOf(collector->endedEpisodeReturns())));
-    values.emplace_back("mean_reward", buffer->reward.mean().item<double>());
+    if (isWhole)
+        values.emplace_back("mean_reward", buffer->reward.mean().item<double>());
     if (update.minibatches > 0) {
         values.insert(values.end(), {{"policy_loss", update.policyLoss},
                                      {"value_loss", update.valueLoss},
@@ -391,20 +442,23 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
                                      {"clip_fraction", update.clipFraction},
                                      {"grad_norm", update.gradNorm}});
     }
-    values.insert(values.end(), {{"explained_variance", explainedVariance(*buffer)},
-                                 {"learning_rate", used.learningRate},
+    if (isWhole)
+        values.emplace_back("explained_variance", explainedVariance(*buffer));
+    values.insert(values.end(), {{"learning_rate", used.learningRate},
                                  {"entropy_coefficient", used.entropyCoefficient},
                                  {"account_steps_per_s", rate},
-                                 {"bars_per_s", rate / static_cast<double>(config.train.accounts)},
-                                 {"share_hold", shares.hold},
-                                 {"share_buy", shares.buy},
-                                 {"share_sell", shares.sell},
-                                 {"exposure", shares.exposure}});
+                                 {"bars_per_s", rate / static_cast<double>(config.train.accounts)}});
+    if (isWhole) {
+        const ActionShares shares = actionShares(*buffer);
+        values.insert(values.end(), {{"share_hold", shares.hold},
+                                     {"share_buy", shares.buy},
+                                     {"share_sell", shares.sell},
+                                     {"exposure", shares.exposure}});
+    }
     for (std::size_t i = 0; i < collector->meanGates().size(); ++i)
         values.emplace_back("gate_" + network->encoder()->branchNames()[i], collector->meanGates()[i]);
-    values.insert(values.end(), {{"time_encode", collector->encodeSeconds() / seconds},
-                                 {"time_rollout", (rolloutSeconds - collector->encodeSeconds()) / seconds},
-                                 {"time_update", updateSeconds / seconds}});
+    addTimes(metrics, collector->times(), update.times, rolloutSeconds, updateSeconds);
+    values.emplace_back("time_checkpoint", std::exchange(checkpointSeconds, 0.0) / seconds);
     sink.send(metrics);
 }
 
@@ -434,11 +488,13 @@ bool Trainer::Session::checkpointDue()
 
 void Trainer::Session::save(bool best)
 {
+    const auto began = SteadyClock::now();
     const Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .features = dataset.identity, .dataHash = dataset.dataHash,
                                 .configToml = toToml(config), .environment = env->snapshot()};
     const std::string name = saveCheckpoint(folder.checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
     checkpointedStep = progress.step;
     checkpointedAt = SteadyClock::now();
+    checkpointSeconds += secondsSince(began);
     logInfo("checkpoint {}{}", name, best ? ", the best by validation" : "");
     sink.send(protocol::CheckpointSaved{progress.step, "checkpoints/" + name, best});
 }
@@ -471,7 +527,7 @@ Trainer::Trainer(RunFolder& folder, RunConfig config, EventSink& sink, RunContro
 
 Trainer::~Trainer() = default;
 
-void Trainer::setUpdateHook(std::function<void(std::int64_t, torch::nn::Module&)> hook) { m_session->updateHook = std::move(hook); }
+void Trainer::setHooks(TrainingHooks hooks) { m_session->hooks = std::move(hooks); }
 
 TrainingResult Trainer::run(bool resume)
 {

@@ -14,6 +14,8 @@
 
 namespace btcai {
 
+struct RolloutBuffer;
+
 enum class TrainingEnd { Finished, Stopped };
 
 struct TrainingResult {
@@ -32,6 +34,15 @@ using DataSource = std::function<MarketData(const RunConfig&)>;
 /// The environment that a configuration trains in, over these ranges of rows. Episodes are rounded up to whole rollouts.
 TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRange> rows);
 
+/// Called at four places of each iteration, none of them when empty. Tests spoil a value here to see that what is not a finite number is caught
+/// within the update.
+struct TrainingHooks {
+    std::function<void(std::int64_t iteration, torch::nn::Module& network)> beforeRollout;
+    std::function<void(std::int64_t iteration, RolloutBuffer& buffer)> afterRollout; ///< before advantages are estimated
+    std::function<void(std::int64_t iteration, torch::Tensor& gradients)> beforeStep; ///< of each minibatch
+    std::function<void(std::int64_t iteration, torch::nn::Module& network)> afterUpdate;
+};
+
 /// Trains one run in its folder: rollout, update, now and then an evaluation on the validation part and a checkpoint, until
 /// the steps or the minutes are used up or somebody asks to stop. At its end the test part is evaluated, once.
 ///
@@ -47,8 +58,7 @@ public:
     /// Throws Error after telling the sink of nothing but what had happened; whoever called reports the failure.
     TrainingResult run(bool resume);
 
-    /// Called before each update's gradients are used; tests spoil weights here to see that NaNs are caught.
-    void setUpdateHook(std::function<void(std::int64_t iteration, torch::nn::Module&)> hook);
+    void setHooks(TrainingHooks hooks);
 
 private:
     struct Session;
