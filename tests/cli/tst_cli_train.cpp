@@ -352,7 +352,7 @@ private slots:
         QCOMPARE(json["buckets"].size(), std::size_t{1});
         const Json bucket = json["buckets"][0];
         QVERIFY(bucket["bucket"] == "scalping" && bucket["lookback_bars"] == 144 && bucket["new_token"]["decisions"] == 25);
-        QVERIFY(bucket["parameters"].get<int>() > 600'000 && bucket["features"].get<int>() > 50);
+        QVERIFY(bucket["parameters"].get<int>() > 600'000 && bucket["features"].get<int>() > 20);
         for (const char* clock : {"milliseconds", "processor_milliseconds"}) {
             const Json figures = bucket[clock];
             QVERIFY2(0.0 < figures["median"] && figures["median"] <= figures["p95"] && figures["p95"] <= figures["p99"] && figures["p99"] <= figures["max"],
