@@ -38,13 +38,13 @@ void OrderDesk::open(std::size_t lane)
 {
     m_order[lane] = {};
     m_stopped[lane] = 0;
-    std::fill_n(m_underway.begin() + static_cast<std::ptrdiff_t>(lane * m_latency), m_latency, Order{});
+    std::fill_n(m_underway.begin() + static_cast<std::ptrdiff_t>(lane * m_latency), m_latency, Decision{});
 }
 
 void OrderDesk::cancel(std::size_t lane)
 {
     m_order[lane] = {};
-    std::fill_n(m_underway.begin() + static_cast<std::ptrdiff_t>(lane * m_latency), m_latency, Order{});
+    std::fill_n(m_underway.begin() + static_cast<std::ptrdiff_t>(lane * m_latency), m_latency, Decision{});
 }
 
 /// Coins that orders sent before may still open on a side: the one at the exchange and those underway. Without latency the next order
@@ -53,7 +53,7 @@ double OrderDesk::opening(std::size_t lane, double side) const
 {
     if (m_latency == 0)
         return 0.0;
-    const auto of = [side](const Order& order) { return order.kind == Kind::Open && order.quantity * side > 0.0 ? order.quantity : 0.0; };
+    const auto of = [side](const auto& order) { return order.kind == Kind::Open && order.quantity * side > 0.0 ? order.quantity : 0.0; };
     double coins = of(m_order[lane]);
     for (std::size_t i = 0; i < m_latency; ++i)
         coins += of(m_underway[lane * m_latency + i]);
@@ -66,11 +66,11 @@ void OrderDesk::decide(const Venue& venue, const Accounts& accounts, std::size_t
     if (action == TradeAction::Hold && m_latency == 0)
         return;
     const TradingEnvOptions& options = venue.options();
-    Order order;
+    Decision order;
     if (action != TradeAction::Hold) {
         const double side = action == TradeAction::Buy ? 1.0 : -1.0;
         const double close = venue.market().mark[row - 1];
-        Order wanted;
+        Decision wanted;
         double coins = 0.0;
         if (accounts.quantity[lane] * side < 0.0) {
             wanted = {.quantity = side, .kind = Kind::Close};
@@ -81,11 +81,7 @@ void OrderDesk::decide(const Venue& venue, const Accounts& accounts, std::size_t
             const double offset = execution.entry == OrderType::Limit ? -side : execution.entry == OrderType::Stop ? side : 0.0;
             coins = side * options.exposure * options.margin.leverage * size * accounts.equity[lane]
                     / (static_cast<double>(options.maxPositions) * close);
-            wanted = {.quantity = coins,
-                      .price = close * (1.0 + offset * execution.entryOffset),
-                      .kind = Kind::Open,
-                      .type = execution.entry,
-                      .barsLeft = static_cast<std::uint32_t>(execution.lifetimeBars)};
+            wanted = {.quantity = coins, .price = close * (1.0 + offset * execution.entryOffset), .kind = Kind::Open};
         }
         if (!guard)
             order = wanted;
@@ -98,21 +94,31 @@ void OrderDesk::decide(const Venue& venue, const Accounts& accounts, std::size_t
         arrive(venue, accounts, lane, order, row);
 }
 
-void OrderDesk::arrive(const Venue& venue, const Accounts& accounts, std::size_t lane, Order order, std::size_t row)
+inline void OrderDesk::arrive(const Venue& venue, const Accounts& accounts, std::size_t lane, const Decision& decision, std::size_t row)
 {
+    const ExecutionOptions& execution = venue.options().execution;
     const double held = accounts.quantity[lane];
-    if (order.kind == Kind::Close) {
-        if (held * order.quantity >= 0.0)
+    double quantity = decision.quantity;
+    OrderType type = execution.entry;
+    std::uint32_t lot = 0;
+    if (decision.kind == Kind::Close) {
+        if (held * quantity >= 0.0)
             return; // what it was to close is gone
         const Lot& oldest = accounts.lot(lane, 0);
-        order.lot = oldest.serial;
-        order.quantity = -oldest.quantity;
-        order.barsLeft = static_cast<std::uint32_t>(venue.options().execution.lifetimeBars);
-    } else if (accounts.lots(lane) >= venue.options().maxPositions || held * order.quantity < 0.0) {
+        quantity = -oldest.quantity;
+        type = OrderType::Market;
+        lot = oldest.serial;
+    } else if (accounts.lots(lane) >= venue.options().maxPositions || held * quantity < 0.0) {
         return;
     }
+    Order& order = m_order[lane];
+    order.quantity = quantity;
+    order.price = decision.price;
+    order.kind = decision.kind;
+    order.type = type;
+    order.lot = lot;
+    order.barsLeft = static_cast<std::uint32_t>(execution.lifetimeBars);
     order.arrivedRow = static_cast<std::uint32_t>(row);
-    m_order[lane] = order;
 }
 
 void OrderDesk::trade(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books)
@@ -133,7 +139,7 @@ void OrderDesk::trade(const Venue& venue, Accounts& accounts, std::size_t lane, 
         order = {};
 }
 
-void OrderDesk::tradeBar(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books)
+inline void OrderDesk::tradeBar(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books)
 {
     const Market& market = venue.market();
     const double high = market.high[row], low = market.low[row];
@@ -152,7 +158,7 @@ void OrderDesk::tradeBar(const Venue& venue, Accounts& accounts, std::size_t lan
         takeExits(venue, accounts, lane, row, Exit::TakeProfit, bar, books);
 }
 
-void OrderDesk::workOrder(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, BarBooks& books)
+inline void OrderDesk::workOrder(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, BarBooks& books)
 {
     Order& order = m_order[lane];
     const bool cancels = venue.options().execution.rest == RestPolicy::Cancel;
@@ -184,7 +190,7 @@ void OrderDesk::workOrder(const Venue& venue, Accounts& accounts, std::size_t la
         order = {};
 }
 
-Fill OrderDesk::fillEntry(const Venue& venue, const Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, double& reference)
+inline Fill OrderDesk::fillEntry(const Venue& venue, const Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, double& reference)
 {
     Order& order = m_order[lane];
     const double side = order.quantity > 0.0 ? 1.0 : -1.0;
@@ -222,7 +228,7 @@ Fill OrderDesk::fillEntry(const Venue& venue, const Accounts& accounts, std::siz
     return fill;
 }
 
-void OrderDesk::bookEntry(const Venue& venue, Accounts& accounts, std::size_t lane, const Fill& fill, BarState& bar, BarBooks& books)
+inline void OrderDesk::bookEntry(const Venue& venue, Accounts& accounts, std::size_t lane, const Fill& fill, BarState& bar, BarBooks& books)
 {
     Order& order = m_order[lane];
     const std::size_t i = order.lot == 0 ? accounts.lots(lane) : accounts.lots(lane) - 1;

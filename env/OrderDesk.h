@@ -38,15 +38,23 @@ public:
 
 private:
     enum class Kind : std::uint32_t { None, Open, Close };
+    /// An order as it is sent.
+    struct Decision {
+        double quantity = 0.0; ///< coins, signed; of a closing order its side alone
+        double price = 0.0;    ///< of a limit or stop order
+        Kind kind = Kind::None;
+        std::uint32_t unused = 0; ///< so that no byte of a snapshot is padding
+    };
+    /// An order at the exchange.
     struct Order {
-        double quantity = 0.0; ///< coins still wanted, signed; before arrival of a closing order its side alone
+        double quantity = 0.0; ///< coins still wanted, signed
         double price = 0.0;    ///< of a limit or stop order
         Kind kind = Kind::None;
         OrderType type = OrderType::Market;
         std::uint32_t lot = 0;      ///< serial of the position it opened or closes; 0 before it opened one
         std::uint32_t barsLeft = 0; ///< 0: no end
         std::uint32_t arrivedRow = 0;
-        std::uint32_t unused = 0; ///< so that no byte of a snapshot is padding
+        std::uint32_t unused = 0;
     };
     /// A bar as one account sees it.
     struct BarState {
@@ -64,7 +72,7 @@ private:
     };
 
     double opening(std::size_t lane, double side) const;
-    void arrive(const Venue& venue, const Accounts& accounts, std::size_t lane, Order order, std::size_t row);
+    void arrive(const Venue& venue, const Accounts& accounts, std::size_t lane, const Decision& decision, std::size_t row);
     void tradeBar(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarBooks& books);
     void workOrder(const Venue& venue, Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, BarBooks& books);
     Fill fillEntry(const Venue& venue, const Accounts& accounts, std::size_t lane, std::size_t row, BarState& bar, double& reference);
@@ -78,7 +86,7 @@ private:
 
     std::size_t m_latency = 0;
     std::vector<Order> m_order;
-    std::vector<Order> m_underway; ///< [lanes, latency]
+    std::vector<Decision> m_underway; ///< [lanes, latency]
     std::vector<std::uint8_t> m_stopped; ///< positions whose stop was triggered and that are not closed yet
 };
 

@@ -22,7 +22,8 @@ constexpr std::size_t kGoalSize = 2;
 
 float ageFeatureOf(std::size_t bars) { return static_cast<float>(std::log1p(static_cast<double>(bars)) / 8.0); }
 
-float ageFeature(std::size_t bars)
+/// The first of them.
+const std::vector<float>& ageFeatures()
 {
     static const std::vector<float> first = [] {
         std::vector<float> values;
@@ -30,7 +31,7 @@ float ageFeature(std::size_t bars)
             values.push_back(ageFeatureOf(i));
         return values;
     }();
-    return bars < first.size() ? first[bars] : ageFeatureOf(bars);
+    return first;
 }
 
 std::vector<ObservationBounds> boundsOf(const TradingEnvOptions& options)
@@ -79,6 +80,9 @@ TradingEnv::TradingEnv(std::shared_ptr<const Market> market, const TradingEnvOpt
     m_episodeReturn.resize(count);
     m_endedEquity.resize(count);
     m_observation.resize(count * m_observationSize);
+    m_bonus.resize(count);
+    for (auto* column : {&m_seen.exposure, &m_seen.gain, &m_seen.worstGain, &m_seen.drawdown, &m_seen.growth, &m_seen.progress})
+        column->resize(count);
     m_endedReturns.reserve(count);
     if (asked.killSwitch || asked.risk != RiskLimits{})
         m_guard.emplace(m_venue, count, asked.killSwitch);
@@ -93,12 +97,11 @@ void TradingEnv::setUpGoal()
     const RewardOptions& reward = options().reward;
     const bool usesProgress = goal.inState || reward.goalShaping != 0.0;
     m_tracksPeriod = usesProgress && goal.period != GoalPeriod::Holding;
-    m_keepsGrowth = m_tracksPeriod || options().actionMode == ActionMode::Orders;
     if (usesProgress)
-        m_goalScale = 1.0 / (m_tracksPeriod ? std::log1p(goal.least) : goal.least);
+        (m_tracksPeriod ? m_progress.perLogReturn : m_progress.perGain) = 1.0 / (m_tracksPeriod ? std::log1p(goal.least) : goal.least);
     m_leastGain = goal.period == GoalPeriod::Holding ? goal.least : 0.0;
     m_positionShare = 1.0 / static_cast<double>(m_accounts.maxLots());
-    m_shapesReward = reward.usesPotential() || reward.winBonus != 0.0 || reward.bonusMultiplier != 0.0;
+    m_paysBonus = reward.winBonus != 0.0 || reward.bonusMultiplier != 0.0;
 }
 
 void TradingEnv::findStarts()
@@ -175,7 +178,7 @@ void TradingEnv::openAccount(std::size_t lane, std::size_t row)
     m_changeRow[lane] = row;
     m_logGrowth[lane] = m_periodStart[lane] = 0.0;
     m_potential[lane] = 0.0;
-    observe(lane, row);
+    observe(lane, lane + 1, row);
 }
 
 void TradingEnv::step(std::span<const std::uint8_t> actions, StepResult& result)
@@ -259,7 +262,7 @@ template <typename Decide> void TradingEnv::stepAll(const Decide& trade, StepRes
 template <typename Decide> void TradingEnv::stepStretch(std::size_t stretch, const Decide& trade, StepResult& result)
 {
     const std::size_t row = ++m_row[stretch];
-    StepFrame frame{.stretch = stretch, .row = row, .cut = row == m_endRow[stretch]};
+    StepFrame frame{.stretch = stretch, .row = row, .first = stretch * options().accounts, .last = (stretch + 1) * options().accounts, .cut = row == m_endRow[stretch]};
     if (!m_venue.fees.empty() || m_guard)
         frame.dayEnds = m_periods.endsDay(row);
     if (m_tracksPeriod) {
@@ -268,73 +271,84 @@ template <typename Decide> void TradingEnv::stepStretch(std::size_t stretch, con
     }
     if (!m_flows.empty() && !frame.cut)
         frame.flow = m_flows.due(row, m_endRow[stretch] - options().episodeBars);
-    for (std::size_t lane = stretch * options().accounts; lane < (stretch + 1) * options().accounts; ++lane) {
-        if (m_guard && m_guard->isKilled())
-            cancelOrders(lane);
-        stepLane(frame, lane, trade, result);
-    }
+    tradeAll(frame, trade);
+    const bool ends = settle(frame, result);
+    if (frame.dayEnds)
+        endDay(frame);
+    if (frame.flow != 0.0)
+        for (std::size_t lane = frame.first; lane < frame.last; ++lane)
+            if (!result.terminated[lane])
+                applyFlow(lane, row, frame.flow);
+    observe(frame.first, frame.last, row);
+    if (ends)
+        endEpisodes(frame, result);
     if (frame.cut)
         startStretch(stretch);
 }
 
-template <typename Decide>
-void TradingEnv::stepLane(const StepFrame& frame, std::size_t lane, const Decide& trade, StepResult& result)
+template <typename Decide> void TradingEnv::tradeAll(const StepFrame& frame, const Decide& trade)
 {
-    BarBooks books{.row = frame.row, .trades = lane < m_recordLanes ? &m_trades[frame.stretch] : nullptr, .leastGain = m_leastGain};
-    trade(lane, frame.row, books);
-    result.reward[lane] = settle(frame, lane, books);
-    const bool ruined = isRuined(lane);
-    result.terminated[lane] = ruined;
-    result.truncated[lane] = frame.cut && !ruined;
-    if (frame.dayEnds && !m_venue.fees.empty())
-        m_venue.fees.endDay(lane, m_accounts.traded[lane]);
-    if (m_guard) {
-        if (frame.dayEnds)
-            m_guard->endDay(lane, growth(lane));
-        if (books.losses > 0)
+    const RewardOptions& reward = options().reward;
+    for (std::size_t lane = frame.first; lane < frame.last; ++lane) {
+        if (m_guard && m_guard->isKilled())
+            cancelOrders(lane);
+        BarBooks books{.row = frame.row, .trades = lane < m_recordLanes ? &m_trades[frame.stretch] : nullptr, .leastGain = m_leastGain};
+        trade(lane, frame.row, books);
+        if (m_paysBonus)
+            m_bonus[lane] = reward.winBonus * (books.wins - books.losses) + reward.bonusMultiplier * books.gained;
+        if (m_guard && books.losses > 0)
             m_guard->bookLoss(lane, frame.row);
     }
-    if (frame.flow != 0.0 && !ruined)
-        applyFlow(lane, frame.row, frame.flow);
-    observe(lane, frame.row);
-    if (!frame.cut && !ruined)
-        return;
-    m_episodeReturn[lane] = std::log(std::max(m_accounts.equity[lane] / m_accounts.base[lane], kLeastShare));
-    m_endedEquity[lane] = m_accounts.equity[lane];
-    storeFinal(lane, result);
-    if (ruined && !frame.cut)
-        openAccount(lane, frame.row);
 }
 
-float TradingEnv::settle(const StepFrame& frame, std::size_t lane, const BarBooks& books)
+/// Takes the books to the mark and makes the rewards. Returns whether any episode ends.
+bool TradingEnv::settle(const StepFrame& frame, StepResult& result)
 {
     Accounts& a = m_accounts;
     const RewardOptions& reward = options().reward;
     const double mark = market().mark[frame.row];
-    const double before = a.equity[lane];
-    const double after = a.cash[lane] + a.quantity[lane] * mark;
-    assert(std::abs(after - a.bookedEquity(lane, mark)) <= 1e-9 * a.bookedScale(lane, mark));
-    double value = 0.0;
-    if (after != before) {
-        const double peak = a.peak[lane];
-        a.equity[lane] = after;
-        a.peak[lane] = std::max(peak, after);
-        // Equity at or below nothing has no logarithm; the account is ruined then, and this is its last reward.
-        value = std::log(std::max(after, 1e-3 * before) / before);
-        if (m_keepsGrowth)
-            m_logGrowth[lane] += value;
-        if (reward.drawdownPenalty != 0.0)
-            value -= reward.drawdownPenalty * std::max(0.0, (1.0 - after / a.peak[lane]) - (1.0 - before / peak));
+    const SettleTerms terms{.mark = mark,
+                            .ruinShare = options().ruinShare,
+                            .progress = m_progress,
+                            .periodEnds = m_tracksPeriod && frame.periodEnds,
+                            .reward = {.scale = reward.scale, .discount = reward.discount, .drawdownPenalty = reward.drawdownPenalty,
+                                       .drawdownShaping = reward.drawdownShaping, .goalShaping = reward.goalShaping}};
+    const std::size_t first = frame.first, count = frame.last - first;
+    settleAccounts(terms, {.count = count, .cash = &a.cash[first], .quantity = &a.quantity[first], .base = &a.base[first],
+                           .entryPrice = &a.entryPrice[first], .bonus = &m_bonus[first], .equity = &a.equity[first], .peak = &a.peak[first],
+                           .logGrowth = &m_logGrowth[first], .periodStart = &m_periodStart[first], .potential = &m_potential[first],
+                           .reward = &result.reward[first]});
+    bool ends = frame.cut;
+    for (std::size_t lane = first; lane < frame.last; ++lane) {
+        assert(std::abs(a.equity[lane] - a.bookedEquity(lane, mark)) <= 1e-9 * a.bookedScale(lane, mark));
+        const bool ruined = isRuined(a.equity[lane], a.base[lane], options().ruinShare);
+        result.terminated[lane] = ruined;
+        result.truncated[lane] = frame.cut && !ruined;
+        ends |= ruined;
     }
-    if (m_tracksPeriod && frame.periodEnds)
-        m_periodStart[lane] = m_logGrowth[lane];
-    if (m_shapesReward) {
-        value += reward.winBonus * (books.wins - books.losses) + reward.bonusMultiplier * books.gained;
-        const double next = isRuined(lane) ? 0.0 : potential(lane, frame.row);
-        value += reward.discount * next - m_potential[lane];
-        m_potential[lane] = next;
+    return ends;
+}
+
+void TradingEnv::endDay(const StepFrame& frame)
+{
+    for (std::size_t lane = frame.first; lane < frame.last; ++lane) {
+        m_venue.fees.endDay(lane, m_accounts.traded[lane]);
+        if (m_guard)
+            m_guard->endDay(lane, growth(lane));
     }
-    return static_cast<float>(reward.scale * value);
+}
+
+void TradingEnv::endEpisodes(const StepFrame& frame, StepResult& result)
+{
+    for (std::size_t lane = frame.first; lane < frame.last; ++lane) {
+        if (!frame.cut && !result.terminated[lane])
+            continue;
+        m_episodeReturn[lane] = std::log(std::max(m_accounts.equity[lane] / m_accounts.base[lane], kLeastShare));
+        m_endedEquity[lane] = m_accounts.equity[lane];
+        std::copy_n(m_observation.data() + lane * m_observationSize, m_observationSize, result.finalObservation.data() + lane * m_observationSize);
+        if (!frame.cut)
+            openAccount(lane, frame.row);
+    }
 }
 
 void TradingEnv::cancelOrders(std::size_t lane)
@@ -361,67 +375,46 @@ void TradingEnv::applyFlow(std::size_t lane, std::size_t row, double amount)
     a.base[lane] *= ratio;
 }
 
-double TradingEnv::progress(std::size_t lane, std::size_t row) const
-{
-    double reached = 0.0;
-    if (m_tracksPeriod)
-        reached = m_logGrowth[lane] - m_periodStart[lane];
-    else if (m_accounts.quantity[lane] != 0.0)
-        reached = (m_accounts.quantity[lane] > 0.0 ? 1.0 : -1.0) * (market().mark[row] / m_accounts.entryPrice[lane] - 1.0);
-    return std::clamp(m_goalScale * reached, -2.0, 2.0);
-}
-
-double TradingEnv::potential(std::size_t lane, std::size_t row) const
-{
-    const RewardOptions& reward = options().reward;
-    double value = -reward.drawdownShaping * (1.0 - m_accounts.equity[lane] / m_accounts.peak[lane]);
-    if (reward.goalShaping != 0.0)
-        value += reward.goalShaping * progress(lane, row);
-    return value;
-}
-
-void TradingEnv::observe(std::size_t lane, std::size_t row)
+void TradingEnv::observe(std::size_t first, std::size_t last, std::size_t row)
 {
     const Accounts& a = m_accounts;
-    const bool orders = options().actionMode == ActionMode::Orders;
-    float* out = m_observation.data() + lane * m_observationSize;
     const double mark = market().mark[row];
-    const double base = a.base[lane];
-    const double equity = std::max(a.equity[lane], kLeastShare * base);
-    const double held = a.quantity[lane];
-    const double side = held > 0.0 ? 1.0 : -1.0;
-    const auto gain = [&](double entry) { return held == 0.0 ? 0.0F : static_cast<float>(std::clamp(20.0 * (side * std::log(mark / entry)), -5.0, 5.0)); };
-    const std::size_t neutral = orders ? 0 : static_cast<std::size_t>(m_targets.target(lane));
-    for (std::size_t i = 0; i < 3; ++i)
-        out[i] = neutral == i ? 1.0F : 0.0F;
-    out[3] = static_cast<float>(std::clamp(held * mark / equity, -5.0, 5.0));
-    out[4] = gain(a.entryPrice[lane]);
-    out[5] = ageFeature(row - m_changeRow[lane]);
-    out[6] = static_cast<float>(10.0 * std::max(0.0, 1.0 - equity / a.peak[lane])); // flows scale the peak but for rounding
-    out[7] = equity == base ? 0.0F : static_cast<float>(std::clamp(5.0 * (orders ? m_logGrowth[lane] : std::log(equity / base)), -5.0, 5.0));
-    out[8] = market().present[row] ? 0.0F : 1.0F;
-    if (orders) {
-        const double working = m_orders.working(lane);
-        out[9] = working != 0.0 ? 1.0F : 0.0F;
-        out[10] = static_cast<float>(static_cast<double>(a.lots(lane)) * m_positionShare);
-        out[11] = held == 0.0 ? 0.0F : static_cast<float>(std::clamp(20.0 * side * (mark / a.worstEntry(lane) - 1.0), -5.0, 5.0));
-        out[12] = static_cast<float>(working);
-    } else {
-        const double goal = std::abs(m_targets.goal(lane));
-        out[9] = goal == 0.0 ? (held == 0.0 ? 0.0F : 1.0F)
-                             : static_cast<float>(std::min(1.0, std::abs(m_targets.goal(lane) - held) / goal));
+    observeAccounts({.mark = mark, .progress = m_progress},
+                    {.count = last - first, .quantity = &a.quantity[first], .equity = &a.equity[first], .peak = &a.peak[first],
+                     .base = &a.base[first], .entryPrice = &a.entryPrice[first], .logGrowth = &m_logGrowth[first],
+                     .periodStart = &m_periodStart[first], .worstEntry = a.worstEntries(first), .exposure = &m_seen.exposure[first],
+                     .gain = &m_seen.gain[first], .worstGain = &m_seen.worstGain[first], .drawdown = &m_seen.drawdown[first],
+                     .growth = &m_seen.growth[first], .progress = &m_seen.progress[first]});
+    const std::vector<float>& ages = ageFeatures();
+    const bool orders = options().actionMode == ActionMode::Orders;
+    const float missing = market().present[row] ? 0.0F : 1.0F;
+    for (std::size_t lane = first; lane < last; ++lane) {
+        float* out = m_observation.data() + lane * m_observationSize;
+        out[0] = out[1] = out[2] = 0.0F;
+        out[orders ? 0 : static_cast<std::size_t>(m_targets.target(lane))] = 1.0F;
+        out[3] = m_seen.exposure[lane];
+        out[4] = m_seen.gain[lane];
+        const std::size_t age = row - m_changeRow[lane];
+        out[5] = age < ages.size() ? ages[age] : ageFeatureOf(age);
+        out[6] = m_seen.drawdown[lane];
+        out[7] = m_seen.growth[lane];
+        out[8] = missing;
+        if (orders) {
+            const double working = m_orders.working(lane);
+            out[9] = working != 0.0 ? 1.0F : 0.0F;
+            out[10] = static_cast<float>(static_cast<double>(a.lots(lane)) * m_positionShare);
+            out[11] = m_seen.worstGain[lane];
+            out[12] = static_cast<float>(working);
+        } else {
+            const double held = a.quantity[lane], goal = std::abs(m_targets.goal(lane));
+            out[9] = goal == 0.0 ? (held == 0.0 ? 0.0F : 1.0F) : static_cast<float>(std::min(1.0, std::abs(m_targets.goal(lane) - held) / goal));
+        }
+        if (options().goal.inState) {
+            out += m_observationSize - kGoalSize;
+            out[0] = m_seen.progress[lane];
+            out[1] = m_elapsed[lane / options().accounts];
+        }
     }
-    if (options().goal.inState) {
-        out += m_observationSize - kGoalSize;
-        out[0] = static_cast<float>(progress(lane, row));
-        out[1] = m_elapsed[lane / options().accounts];
-    }
-}
-
-void TradingEnv::storeFinal(std::size_t lane, StepResult& result)
-{
-    const auto* from = m_observation.data() + lane * m_observationSize;
-    std::copy_n(from, m_observationSize, result.finalObservation.data() + lane * m_observationSize);
 }
 
 OpenPosition TradingEnv::openPosition(std::size_t lane, std::size_t i) const

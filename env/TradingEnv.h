@@ -8,6 +8,7 @@
 #include "env/Market.h"
 #include "env/OrderDesk.h"
 #include "env/Periods.h"
+#include "env/StepColumns.h"
 #include "env/StepThreads.h"
 #include "env/TargetDesk.h"
 #include "env/TradingEnvOptions.h"
@@ -112,6 +113,7 @@ private:
     /// What all accounts of a stretch have in common in a step.
     struct StepFrame {
         std::size_t stretch = 0, row = 0;
+        std::size_t first = 0, last = 0; ///< lanes
         bool cut = false, dayEnds = false, periodEnds = false;
         double flow = 0.0;
     };
@@ -124,19 +126,13 @@ private:
     template <typename SizeOf> void stepActions(std::span<const std::uint8_t> actions, const SizeOf& sizeOf, StepResult& result);
     template <typename Decide> void stepAll(const Decide& decide, StepResult& result);
     template <typename Decide> void stepStretch(std::size_t stretch, const Decide& decide, StepResult& result);
-    template <typename Decide> void stepLane(const StepFrame& frame, std::size_t lane, const Decide& decide, StepResult& result);
-    float settle(const StepFrame& frame, std::size_t lane, const BarBooks& books);
-    bool isRuined(std::size_t lane) const
-    {
-        const double equity = m_accounts.equity[lane];
-        return equity < options().ruinShare * m_accounts.base[lane] || !(equity > 0.0);
-    }
+    template <typename Decide> void tradeAll(const StepFrame& frame, const Decide& decide);
+    bool settle(const StepFrame& frame, StepResult& result);
+    void endDay(const StepFrame& frame);
+    void observe(std::size_t first, std::size_t last, std::size_t row);
+    void endEpisodes(const StepFrame& frame, StepResult& result);
     void cancelOrders(std::size_t lane);
     void applyFlow(std::size_t lane, std::size_t row, double amount);
-    double progress(std::size_t lane, std::size_t row) const;
-    double potential(std::size_t lane, std::size_t row) const;
-    void observe(std::size_t lane, std::size_t row);
-    void storeFinal(std::size_t lane, StepResult& result);
 
     Venue m_venue;
     std::size_t m_observationSize;
@@ -146,12 +142,11 @@ private:
     std::vector<Starts> m_starts;
     std::size_t m_startCount = 0; ///< over all ranges
     std::vector<std::uint32_t> m_missingBefore;
-    double m_goalScale = 0.0;        ///< progress per log return (calendar goals) or gain (holdings)
+    GoalProgress m_progress;
     double m_leastGain = 0.0;        ///< of a position that earns the bonus
     double m_positionShare = 0.0;    ///< one position over the maximum
     bool m_tracksPeriod = false;     ///< the goal's progress matters and has a calendar
-    bool m_keepsGrowth = false;      ///< m_logGrowth is kept
-    bool m_shapesReward = false;
+    bool m_paysBonus = false;
     std::optional<AccountGuard> m_guard; ///< none without limits and kill switch
     std::shared_ptr<StepThreads> m_threads; ///< none for one thread
 
@@ -168,9 +163,14 @@ private:
     std::vector<double> m_logGrowth;   ///< of the episode: a sum of returns
     std::vector<double> m_periodStart; ///< log growth when the goal's period began
     std::vector<double> m_potential;
+    std::vector<double> m_bonus; ///< reward for positions closed in the latest step
     std::vector<double> m_episodeReturn; ///< log return of lanes that ended in the latest step
     std::vector<double> m_endedEquity;
     std::vector<float> m_observation;
+    /// Parts of the observation, before they are put in its order.
+    struct {
+        std::vector<float> exposure, gain, worstGain, drawdown, growth, progress;
+    } m_seen;
 
     std::vector<double> m_endedReturns;
     std::size_t m_recordLanes = 0;

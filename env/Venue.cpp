@@ -18,10 +18,17 @@ double withinLeverage(const MarginOptions& margin, const FillTerms& terms, doubl
     const double opening = size - closing;
     if (!(opening > 0.0) || !(terms.room() > 0.0))
         return order;
-    const double cost = unitCost(terms, size, price) / price - 1.0; // an upper bound for sales too
     const double left = std::abs(held) - closing;
-    const double equity = cash + held * price - closing * price * cost;
-    const double most = (margin.leverage * equity - left * price) / (price * (1.0 + margin.leverage * cost));
+    const double equity = cash + held * price;
+    // What the position would be worth beyond leverage times equity; the cost of a coin is an upper bound for sales too.
+    const auto excess = [&](double cost) {
+        return price * (left + opening * (1.0 + margin.leverage * cost)) - margin.leverage * (equity - closing * price * cost);
+    };
+    // Most orders keep within it even if the whole room were taken.
+    if (excess(unitCostAt(terms, terms.maxParticipation, 1.0) - 1.0) <= 0.0)
+        return order;
+    const double cost = unitCost(terms, size, 1.0) - 1.0;
+    const double most = opening - excess(cost) / (price * (1.0 + margin.leverage * cost));
     return (order > 0.0 ? 1.0 : -1.0) * (closing + std::clamp(most, 0.0, opening));
 }
 

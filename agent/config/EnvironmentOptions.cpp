@@ -49,6 +49,7 @@ RiskLimits riskLimits(const RunConfig::Risk& risk)
             .maxTotalLoss = limit(risk.maxTotalLoss),
             .maxDrawdown = limit(risk.maxDrawdown),
             .coolDownBars = static_cast<std::size_t>(risk.coolDownBars),
+            .maxCorrelation = risk.maxCorrelation < 1.0 ? risk.maxCorrelation : RiskLimits::kOff,
             .maxHistoricalVar = limit(risk.maxHistoricalVar),
             .maxParametricVar = limit(risk.maxParametricVar),
             .varConfidence = risk.varConfidence};

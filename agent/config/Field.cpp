@@ -190,6 +190,9 @@ const std::array kFields{
           BTCAI_AT(risk.maxDrawdown)},
     Field{"risk.cool_down_bars", "", "Cool-down", "bars", 0, 1e6, {}, false, true,
           "No entry for so many bars after a position was closed without a profit.", BTCAI_AT(risk.coolDownBars)},
+    Field{"risk.max_correlation", "", "Correlation limit", "", -1, 1, {}, false, true,
+          "No position whose returns correlate more than this with those of an open one; 1 for no limit. Positions of one side in one market correlate "
+          "by 1: below it they are opened one at a time.", BTCAI_AT(risk.maxCorrelation)},
     Field{"risk.max_historical_var", "", "VaR limit, historical", "", 0, 1, {}, false, true,
           "The guard refuses an order after which the value at risk of one bar, by the latest returns, exceeds this share of equity; 0 for no limit.",
           BTCAI_AT(risk.maxHistoricalVar)},

@@ -119,6 +119,7 @@ struct RunConfig {
         double maxTotalLoss = 0.0;
         double maxDrawdown = 0.0;
         std::int64_t coolDownBars = 0;
+        double maxCorrelation = 1.0;
         double maxHistoricalVar = 0.0;
         double maxParametricVar = 0.0;
         double varConfidence = 0.99;

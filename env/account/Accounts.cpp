@@ -14,6 +14,12 @@ constexpr double kDust = 1e-12;
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
+/// Of `held` coins bought (or sold short) at `price` on average, and what a fill on their side adds.
+double averagePrice(double price, double held, const Fill& fill)
+{
+    return held == 0.0 ? fill.price : (price * std::abs(held) + fill.price * std::abs(fill.quantity)) / std::abs(held + fill.quantity);
+}
+
 } // namespace
 
 const char* exitReasonName(ExitReason reason)
@@ -58,9 +64,8 @@ void Accounts::book(std::size_t lane, std::size_t i, const Fill& fill, ExitReaso
     const double change = fill.quantity;
     const double value = std::abs(change) * fill.price;
     if (held * change >= 0.0) {
-        const double all = std::abs(quantity[lane]);
-        entryPrice[lane] = (entryPrice[lane] * all + fill.price * std::abs(change)) / std::abs(quantity[lane] + change);
-        l.entryPrice = (l.entryPrice * std::abs(held) + fill.price * std::abs(change)) / std::abs(held + change);
+        entryPrice[lane] = averagePrice(entryPrice[lane], quantity[lane], fill);
+        l.entryPrice = averagePrice(l.entryPrice, held, fill);
         l.opened += std::abs(change);
         l.openedValue += value;
     } else {

@@ -53,8 +53,8 @@ public:
     {
         return (quantity[lane] > 0.0 ? high : -low) > m_takeBound[lane];
     }
-    /// The entry price of the position that fares worst; any number without one.
-    double worstEntry(std::size_t lane) const { return quantity[lane] > 0.0 ? m_worstEntry[lane] : -m_worstEntry[lane]; }
+    /// From a lane on: the entry price of the position that fares worst, times the side of the account; any number without one.
+    const double* worstEntries(std::size_t lane) const { return m_worstEntry.data() + lane; }
 
     /// What the books say equity must be at a mark; equal to cash + quantity * mark up to rounding.
     double bookedEquity(std::size_t lane, double mark) const;

@@ -28,10 +28,9 @@ struct FillTerms {
     /// Coins that may still change hands.
     double room() const { return maxParticipation * volume - traded; }
     /// The share by which taking `size` coins (within the room, above 0) makes the price worse.
-    double worse(double size) const
-    {
-        return (halfSpreadBps + impactBps * std::sqrt((traded + size) / volume)) * 1e-4;
-    }
+    double worse(double size) const { return worseAt((traded + size) / volume); }
+    /// The same at a participation: the share of the bar's volume that the account has traded by then.
+    double worseAt(double participation) const { return (halfSpreadBps + impactBps * std::sqrt(participation)) * 1e-4; }
     /// Coins that change hands per coin received by a purchase.
     double grossPerNet(double feeBps) const
     {
@@ -92,14 +91,18 @@ inline Fill fillMaker(const FillTerms& terms, double wanted, double limit)
     return size > 0.0 ? detail::fillSize(terms, wanted, size, limit, terms.makerFeeBps) : Fill{};
 }
 
-/// What a coin bought around `price` costs with all costs, when up to `wanted` coins are: an upper bound, since the impact of
-/// `wanted` is used.
-inline double unitCost(const FillTerms& terms, double wanted, double price)
+/// What a coin bought around `price` costs with all costs, at a participation.
+inline double unitCostAt(const FillTerms& terms, double participation, double price)
 {
-    const double size = detail::sizeWithin(terms, wanted, terms.takerFeeBps);
-    const double each = price * (1.0 + terms.worse(size));
+    const double each = price * (1.0 + terms.worseAt(participation));
     return terms.feeCurrency == FeeCurrency::Quote ? each * (1.0 + terms.takerFeeBps * 1e-4)
                                                    : each * terms.grossPerNet(terms.takerFeeBps);
+}
+
+/// The same when up to `wanted` coins are: an upper bound, since the impact of `wanted` is used.
+inline double unitCost(const FillTerms& terms, double wanted, double price)
+{
+    return unitCostAt(terms, (terms.traded + detail::sizeWithin(terms, wanted, terms.takerFeeBps)) / terms.volume, price);
 }
 
 /// The largest purchase of at most `wanted` coins that `cash` pays for, costs included.
@@ -108,6 +111,9 @@ inline double affordable(const FillTerms& terms, double wanted, double cash, dou
     const double size = std::min(wanted, terms.room());
     if (!(size > 0.0) || !(cash > 0.0))
         return 0.0;
+    // Most are paid for even if the whole room were taken, which is the same for all sizes.
+    if (size * unitCostAt(terms, terms.maxParticipation, price) <= cash)
+        return size;
     return std::min(size, cash / unitCost(terms, size, price));
 }
 

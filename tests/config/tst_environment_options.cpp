@@ -53,6 +53,7 @@ private slots:
                                                              {"risk.max_total_loss", "0.3"},
                                                              {"risk.max_drawdown", "0.2"},
                                                              {"risk.cool_down_bars", "6"},
+                                                             {"risk.max_correlation", "0.5"},
                                                              {"risk.max_historical_var", "0.04"},
                                                              {"risk.max_parametric_var", "0.05"},
                                                              {"risk.var_confidence", "0.95"},
@@ -80,7 +81,7 @@ private slots:
         QVERIFY(o.margin.perpetual && o.margin.leverage == 3.0 && o.margin.maintenance == 0.01 && o.margin.liquidationFeeBps == 60.0);
         QVERIFY(std::abs(o.margin.fundingRate + 0.0002) < 1e-15);
         QVERIFY(o.risk == (RiskLimits{.maxExposure = 4.0, .maxDailyLoss = 0.03, .maxTotalLoss = 0.3, .maxDrawdown = 0.2, .coolDownBars = 6,
-                                      .maxHistoricalVar = 0.04, .maxParametricVar = 0.05, .varConfidence = 0.95}) && o.riskBars == 250);
+                                      .maxCorrelation = 0.5, .maxHistoricalVar = 0.04, .maxParametricVar = 0.05, .varConfidence = 0.95}) && o.riskBars == 250);
         QVERIFY(o.flows == (FlowOptions{.everyDays = 7, .amount = -50, .script = {{parseUtc("2018-03-01"), 100}}}));
         QVERIFY(o.goal == (Goal{.period = GoalPeriod::Year, .least = 0.4, .most = 0.9, .inState = true}));
         QVERIFY(o.reward == (RewardOptions{.scale = 10, .drawdownPenalty = 0.1, .winBonus = 0.2, .bonusMultiplier = 0.3, .goalShaping = 0.4,

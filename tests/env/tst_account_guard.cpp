@@ -142,6 +142,22 @@ private slots:
         QVERIFY(near(s.act(kLong), 487.5 / 95.0));
     }
 
+    // 500 buy 5 coins at 100. A second position would do as the first does; once that is closed, one may be opened again.
+    void positionsOfOneSideCorrelateByOne()
+    {
+        const auto change = [](TradingEnvOptions& o) {
+            byOrders(o);
+            o.risk.maxCorrelation = 0.5;
+        };
+        Scene s({100, 100, 100, 100, 100, 100}, change);
+        QVERIFY(near(s.act(kBuy), 5.0));
+        QVERIFY(near(s.act(kBuy), 5.0));
+        QCOMPARE(s.refused(GuardReason::Correlation), std::uint64_t{1});
+        QCOMPARE(s.act(kSell), 0.0);
+        QVERIFY(near(s.act(kBuy), 5.0));
+        QCOMPARE(s.refused(GuardReason::Correlation), std::uint64_t{1});
+    }
+
     // Two positions of half the equity would make an exposure of 1.0.
     void exposureCountsWhatIsOpenAndWhatIsUnderway()
     {

@@ -421,6 +421,37 @@ private slots:
         }
     }
 
+    // Steps are worked out for several accounts at a time; those that fill no vector of the processor get the same bits.
+    void theNumberOfAccountsDoesNotMatter()
+    {
+        for (int i = 0; i < 200; ++i) {
+            Rng rng(12, "test-accounts", static_cast<std::uint64_t>(i));
+            const std::size_t rows = 60 + rng.below(40);
+            const auto market = marketOf(randomRows(rng, rows));
+            TradingEnvOptions options = randomFullOptions(rng, rows);
+            options.stretches = 1;
+            options.accounts = 8 + rng.below(16);
+            TradingEnv many(market, options);
+            options.accounts = 1;
+            std::vector<TradingEnv> single(many.lanes(), TradingEnv(market, options));
+            StepResult result, singleResult;
+            std::vector<std::uint8_t> actions(many.lanes());
+            for (int step = 0; step < 60; ++step) {
+                for (auto& action : actions)
+                    action = static_cast<std::uint8_t>(rng.below(many.actionCount()));
+                many.step(actions, result);
+                for (std::size_t lane = 0; lane < many.lanes(); ++lane) {
+                    single[lane].step(std::span(&actions[lane], 1), singleResult);
+                    const std::size_t size = many.observationSize();
+                    QVERIFY2(std::ranges::equal(many.observation().subspan(lane * size, size), single[lane].observation())
+                                 && result.reward[lane] == singleResult.reward[0] && result.terminated[lane] == singleResult.terminated[0]
+                                 && many.equity(lane) == single[lane].equity(0),
+                             std::to_string(i).c_str());
+                }
+            }
+        }
+    }
+
     // Decisions are taken at rows first ... last - 2 of the part, their fills fall into it too, and episodes start on the grid and are
     // as long as asked for.
     void episodesStayInTheirRows()
