@@ -121,6 +121,7 @@ int run(int argc, char** argv)
         addTrainCommand(app, action);
         addEvaluateCommand(app, action);
         addReplayCommand(app, action);
+        addExportCommand(app, action);
         addBenchCommand(app, action);
         addWorkerCommand(app, action);
         app.parse(argc, argv);

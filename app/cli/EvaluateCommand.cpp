@@ -15,6 +15,7 @@
 #include "agent/ppo/Trainer.h"
 #include "app/cli/CommandLine.h"
 #include "app/cli/EvaluationTable.h"
+#include "app/cli/LoadedAgent.h"
 #include "base/Clock.h"
 #include "base/Error.h"
 #include "env/TradingEnv.h"
@@ -37,15 +38,6 @@ struct EvaluateOptions {
     bool json = false;
 };
 
-/// The agent of a checkpoint.
-struct LoadedAgent {
-    std::string checkpointName;
-    Checkpoint checkpoint;
-    RunConfig config;
-    AgentNetwork network;
-    std::size_t contextRows = 0;
-};
-
 /// What is traded, and how it is called.
 struct Stage {
     MarketDataset dataset;
@@ -54,27 +46,6 @@ struct Stage {
     Json scenario; ///< what --json says of it; null without one
     std::string note; ///< the same for people, a line
 };
-
-LoadedAgent loadAgent(const EvaluateOptions& options)
-{
-    const std::filesystem::path checkpoints = std::filesystem::path(options.run) / "checkpoints";
-    const auto name = findCheckpoint(checkpoints, options.checkpoint);
-    if (!name)
-        throw Error(ErrorKind::BadInput, "{}: has no checkpoint '{}'", options.run, options.checkpoint);
-    Checkpoint checkpoint = readCheckpoint(checkpoints / *name);
-    RunConfig config = parseRunConfig(checkpoint.configToml, (checkpoints / *name / "run.toml").string());
-    if (!options.data.empty())
-        config.data = options.data;
-    setThreads(config.threads);
-    const auto features = static_cast<std::int64_t>(checkpoint.normalizer.names().size());
-    const TradingEnvOptions environment = environmentOptions(config);
-    const auto sizes = agentNetworkOptions(config, features, static_cast<std::int64_t>(TradingEnv::observationSizeOf(environment)),
-                                           static_cast<std::int64_t>(TradingEnv::actionCountOf(environment)));
-    AgentNetwork network = makeAgentNetwork(sizes, config.seed);
-    loadWeights(checkpoints / *name, network, nullptr);
-    const auto context = static_cast<std::size_t>(network->encoder()->contextRows());
-    return {*name, std::move(checkpoint), std::move(config), std::move(network), context};
-}
 
 std::size_t rowsWithin(const RowRange& rows, const std::vector<RowRange>& ranges)
 {
@@ -187,7 +158,9 @@ std::string attainableText(const Json& attainable)
 int runEvaluate(const EvaluateOptions& options)
 {
     const std::vector<Baseline> baselines = options.baselines.empty() ? std::vector<Baseline>() : parseBaselines(options.baselines);
-    LoadedAgent agent = loadAgent(options);
+    LoadedAgent agent = loadAgent(options.run, options.checkpoint);
+    if (!options.data.empty())
+        agent.config.data = options.data;
     agent.config.quality.allowBad = agent.config.quality.allowBad || options.allowBad;
     const Stage stage = prepare(options, agent);
     const torch::Device device = selectDevice(agent.config.device);

@@ -73,6 +73,42 @@ private slots:
         QVERIFY2(allowed.code == 0 && allowed.out.contains("buy and hold"), allowed.shown());
     }
 
+    // What is written is looked at by the tests of the formats; here that a run's is, whole, and with what one must know to use it.
+    void aRunIsExported()
+    {
+        const auto exported = [this](const QString& format, const QString& to) {
+            return runBtcai({"export", "--run", m_run, "--format", format, "--to", to, "--json"});
+        };
+        const QString weights = m_folder.filePath("weights.safetensors");
+        const CliResult safe = exported("safetensors", weights);
+        QVERIFY2(safe.code == 0 && safe.json()["file"].get<std::string>() == weights.toStdString(), safe.shown());
+        const std::string bytes = readText(weights);
+        const Json header = Json::parse(bytes.substr(8, qFromLittleEndian<quint64>(bytes.data())));
+        const Json about = Json::parse(header["__metadata__"]["btcai"].get<std::string>());
+        QCOMPARE(about["features"].size(), static_cast<std::size_t>(m_info.features));
+        QCOMPARE(about["step"].get<int>(), 1280);
+        std::int64_t parameters = 0;
+        for (const auto& [name, tensor] : header.items())
+            if (name != "__metadata__")
+                parameters += (tensor["data_offsets"][1].get<std::int64_t>() - tensor["data_offsets"][0].get<std::int64_t>()) / 4;
+        QCOMPARE(parameters, m_info.parameters);
+
+        const QString script = m_folder.filePath("agent.pt");
+        const CliResult traced = exported("torchscript", script);
+        QVERIFY2(traced.code == 0, traced.shown());
+        QVERIFY(readText(script).find("btcai.json") != std::string::npos && readText(script).starts_with("PK")); // a zip archive
+        const CliResult board = exported("tensorboard", m_folder.filePath("boards/run"));
+        QVERIFY2(board.code == 0 && readText(m_folder.filePath("boards/run/events.out.tfevents.btcai")).find("test/agent (argmax)/sharpe") != std::string::npos, board.shown());
+
+        const QString own = m_run + "/checkpoints/" + QString::fromStdString(about["checkpoint"].get<std::string>()) + "/model.safetensors";
+        const std::string before = readText(own);
+        const CliResult onto = exported("safetensors", own);
+        QVERIFY2(onto.code == 2 && onto.out.contains("would be overwritten") && readText(own) == before, onto.shown());
+        const CliResult unknown = runBtcai({"export", "--run", m_run, "--format", "torchscript", "--to", script, "--checkpoint", "worst"});
+        QVERIFY2(unknown.code == 2 && unknown.says("worst"), unknown.shown());
+        QVERIFY(exported("onnx", script).code == 1);
+    }
+
     // A drawdown of a thousandth is reached at once: the agent's accounts stay out from there on, which is told, and buy-and-hold is not judged.
     void refusedOrdersAreTold()
     {

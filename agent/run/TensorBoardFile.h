@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace btcai {
+
+/// Scalars over steps as TensorBoard reads them: records framed as TensorFlow's TFRecord (length, data, and a masked CRC-32C of each;
+/// tensorflow.org/tutorials/load_data/tfrecord, "TFRecords format details"), each a protocol buffer of the message Event
+/// (tensorflow/core/util/event.proto).
+class TensorBoardFile {
+public:
+    /// `time`: when it begins, UTC seconds.
+    explicit TensorBoardFile(double time);
+
+    /// A value that is not finite is written as it is; TensorBoard marks it.
+    void addScalar(std::string_view tag, double value, std::int64_t step, double time);
+
+    const std::string& bytes() const { return m_bytes; }
+
+private:
+    void addRecord(std::string_view data);
+
+    std::string m_bytes;
+};
+
+/// The metrics, evaluations and calibrations in the record of a run, as far as no later session superseded them. Steps are account steps, times
+/// those of training, pauses left out, such that the last event stands where the record was last written. Tags: "train/<metric>",
+/// "<part>/<row>/<figure>", "<part>/forecast <horizon> bars/<figure>". Throws Error(Io) and Error(Protocol) as protocol::replayEvents does.
+TensorBoardFile tensorBoardFile(const std::filesystem::path& eventsFile);
+
+} // namespace btcai
