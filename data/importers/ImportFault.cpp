@@ -14,6 +14,7 @@ std::string_view faultName(FaultKind kind)
     case FaultKind::BadRow: return "bad-row";
     case FaultKind::InconsistentBar: return "inconsistent-bar";
     case FaultKind::Disorder: return "disorder";
+    case FaultKind::MixedIntervals: return "mixed-intervals";
     case FaultKind::OffGrid: return "off-grid";
     case FaultKind::DuplicateEqual: return "duplicate-equal";
     case FaultKind::DuplicateConflicting: return "duplicate-conflicting";

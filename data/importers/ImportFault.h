@@ -14,6 +14,7 @@ enum class FaultKind {
     BadRow,               ///< "bad-row": too few or too many columns
     InconsistentBar,      ///< "inconsistent-bar": high below low
     Disorder,             ///< "disorder": times run against the order of the file
+    MixedIntervals,       ///< "mixed-intervals": many rows one after the other that are further apart than the interval, or closer
     OffGrid,              ///< "off-grid": a stamp that is no multiple of the interval
     DuplicateEqual,       ///< "duplicate-equal": a time twice with the same values
     DuplicateConflicting, ///< "duplicate-conflicting": a time twice with different values

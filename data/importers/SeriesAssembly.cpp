@@ -249,6 +249,35 @@ std::int64_t findInterval(const std::vector<RawBar>& rows, const std::string& fi
     return step;
 }
 
+/// Bars of another length: in one part, many rows in a row whose steps are all the same but not the interval. Gaps are not that regular.
+void findOtherIntervals(Assembly<RawBar>& assembly, std::size_t parts, std::int64_t interval)
+{
+    constexpr std::size_t least = 50;
+    struct Run {
+        const RawBar* last = nullptr;
+        const RawBar* first = nullptr;
+        std::int64_t step = 0;
+        std::size_t steps = 0;
+    };
+    std::vector<Run> runs(parts);
+    for (const RawBar& bar : assembly.rows()) {
+        Run& run = runs[bar.part];
+        const std::int64_t step = run.last ? bar.micros - run.last->micros : 0;
+        if (step != run.step)
+            run = {.first = run.last, .step = step};
+        run.last = &bar;
+        ++run.steps;
+        if (run.steps < least || step == 0 || step == interval * kMicrosPerSecond)
+            continue;
+        // The whole run once it is long enough, then each of its further rows.
+        const std::size_t rows = run.steps == least ? least + 1 : 1;
+        for (std::size_t i = 0; i < rows; ++i)
+            assembly.sinkOf(bar).note(FaultKind::MixedIntervals, run.first->row, run.first->micros,
+                                      fmt::format("from {} on rows are {} s apart, while the bars of the series are {} s long", microsText(run.first->micros),
+                                                  static_cast<double>(step) / kMicrosPerSecond, interval));
+    }
+}
+
 /// Stamps that mark the close, such as 12:04:59.999, become those of the open.
 void moveToOpen(Assembly<RawBar>& assembly, const std::vector<PartRows>& parts, std::int64_t interval)
 {
@@ -348,6 +377,11 @@ BarSeries assembleBars(std::vector<PartRows>& parts, const std::string& instrume
     try {
         BarSeries(instrument, interval); // refuses a length that cannot be
         moveToOpen(assembly, parts, interval);
+        if (options.intervalSeconds == 0) {
+            findOtherIntervals(assembly, parts.size(), interval);
+            if (strict)
+                assembly.refuse({FaultKind::MixedIntervals}, "import bars of each length apart, the shorter ones with --resample; or, if these are gaps, state the interval with --interval");
+        }
         settleGrid(assembly, options, interval, strict);
         assembly.resolveRepeatedTimes();
         settleRepeats(assembly.rows(), options, interval, report);

@@ -185,6 +185,7 @@ Finding findingOf(const ImportFault& fault)
         case FaultKind::DuplicateConflicting: return {Severity::Error, "see which rows are the finished candles; --on-conflict keep-first, keep-last or drop"};
         case FaultKind::OverlapConflicting: return {Severity::Error, "see which file is right; --on-conflict keep-first, keep-last or drop"};
         case FaultKind::Disorder: return {Severity::Error, "see why rows changed places; --on-disorder sort"};
+        case FaultKind::MixedIntervals: return {Severity::Error, "keep bars of each length in a series of their own, or join the shorter ones first"};
         case FaultKind::OffGrid: return {Severity::Error, "leave them out with --off-grid drop, or take them for the time before with --off-grid floor"};
         case FaultKind::SwappedVolume: return {Severity::Error, "exchange them with --swapped-volume swap"};
         case FaultKind::EmptyField: return {Severity::Error, "rows without any price can be left out with --on-empty drop"};

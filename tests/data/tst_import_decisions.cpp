@@ -85,6 +85,28 @@ private slots:
         QCOMPARE(floored.bar(2)->close, 13.0);
     }
 
+    // 60 bars a minute apart, then 55 that are five minutes apart; in one file or in two, and whichever are more.
+    void mixedIntervals()
+    {
+        std::string minutes, fives;
+        for (int i = 0; i < 60; ++i)
+            minutes += row(6000 + 60 * i, 10 + i % 7);
+        for (int i = 0; i < 55; ++i)
+            fives += row(9600 + 300 * i, 20 + i % 7);
+        const auto apart = file("m5.csv", kHeader + fives), both = file("both.csv", kHeader + minutes + fives);
+        auto failure = failureOf([&] { importSeries(both); });
+        QVERIFY2(failure && failure->says("both.csv: line 62: ") && failure->says("from 1970-01-01T02:40:00Z on rows are 300 s apart") && failure->says("60 s long")
+                     && failure->says("55 such in all (mixed-intervals)") && failure->says("--resample"),
+                 failure ? failure->message.c_str() : "");
+        const std::vector<std::filesystem::path> two{file("m1.csv", kHeader + minutes), apart};
+        failure = failureOf([&] { importSeries(two); });
+        QVERIFY2(failure && failure->says("m5.csv: line 2: ") && failure->says("mixed-intervals"), failure ? failure->message.c_str() : "");
+        QCOMPARE(importSeries(both, {.intervalSeconds = 60}).series.presentCount(), std::size_t{115});
+        // 40 gaps of one length are gaps.
+        const auto gaps = file("gaps.csv", kHeader + minutes + fives.substr(0, fives.size() / 55 * 40));
+        QVERIFY(!failureOf([&] { importSeries(gaps); }));
+    }
+
     void swappedVolumes()
     {
         const std::string header = "unix,date,symbol,open,high,low,close,volume,Volume USD\n";
