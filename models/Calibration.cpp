@@ -311,6 +311,13 @@ CalibrationReport measureCalibration(const ForecastCalibration& calibration, std
     if (samples.empty())
         return report;
     report.deviationRatio = rootMeanSquare(samples);
+    double epistemic = 0.0, total = 0.0;
+    for (const ForecastSample& sample : samples) {
+        epistemic += sample.epistemic * sample.epistemic;
+        total += sample.deviation * sample.deviation;
+    }
+    report.epistemic = std::sqrt(epistemic / static_cast<double>(samples.size()));
+    report.aleatoric = std::sqrt((total - epistemic) / static_cast<double>(samples.size()));
     report.crps = meanCrps(samples, calibration.deviationFactor());
     const double reference = climate.empty() ? 0.0 : climateCrps(samples, climate);
     report.crpsSkill = reference > 0.0 ? 1.0 - report.crps / reference : 0.0;

@@ -224,6 +224,9 @@ void loadWeights(const fs::path& checkpointFolder, AgentNetwork network, FlatAda
         throw Error(ErrorKind::Corrupt, "{}: holds {} tensors, this network has {}", name, model.tensors.size(), parameters.size());
     for (const auto& item : parameters) {
         const auto found = model.tensors.find(item.key());
+        if (found != model.tensors.end() && item.key() == "forecast_hidden.weight" && found->second.sizes() != item.value().sizes())
+            throw Error(ErrorKind::Corrupt, "{}: tensor '{}' has {} rows, this network's {}: it was trained with another forecast.members", name, item.key(),
+                        found->second.size(0), item.value().size(0));
         if (found == model.tensors.end() || found->second.sizes() != item.value().sizes()
             || found->second.scalar_type() != item.value().scalar_type())
             throw Error(ErrorKind::Corrupt, "{}: tensor '{}' is missing or does not fit this network", name, item.key());

@@ -8,8 +8,10 @@
 #include "base/Error.h"
 #include "base/ReadFile.h"
 #include "models/ModelFile.h"
+#include "tests/support/Failure.h"
 
 using namespace btcai;
+using btcai::test::failureOf;
 namespace fs = std::filesystem;
 
 namespace {
@@ -168,6 +170,26 @@ private slots:
         options.headWidth = 16;
         AgentNetwork other(options);
         QVERIFY_EXCEPTION_THROWN(loadWeights(folder, other, nullptr), Error);
+    }
+
+    /// An ensemble of another size is told by the field that decides it, and nothing is loaded.
+    void anotherNumberOfForecastsIsRefused()
+    {
+        AgentNetworkOptions options = makeNetwork(1)->options();
+        options.horizons = 2;
+        options.members = 3;
+        AgentNetwork three(options);
+        FlatAdam optimizer(*three);
+        QTemporaryDir dir;
+        const fs::path folder = dir.path().toStdString();
+        const std::string name = saveCheckpoint(folder, makeCheckpoint(1), three, optimizer, false, 1);
+        options.members = 2;
+        AgentNetwork two(options);
+        const torch::Tensor before = two->parameters().back().clone();
+        const auto failure = failureOf([&] { loadWeights(folder / name, two, nullptr); });
+        QVERIFY(failure && failure->kind == ErrorKind::Corrupt && failure->says("forecast.members") && failure->says("forecast_hidden.weight"));
+        QVERIFY(torch::equal(two->parameters().back(), before));
+        loadWeights(folder / name, three, nullptr);
     }
 
     void aFolderOfTheSameStepIsReplaced()

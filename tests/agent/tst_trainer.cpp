@@ -112,6 +112,14 @@ TrainingHooks spoilAt(const QString& place, std::function<bool(std::int64_t)> wh
 
 class TrainerTest : public QObject {
     Q_OBJECT
+
+    static void ensembles()
+    {
+        QTest::addColumn<int>("members");
+        QTest::newRow("one forecast") << 1;
+        QTest::newRow("three forecasts") << 3;
+    }
+
 private slots:
     void sameSeedSameRunOtherSeedOtherRun()
     {
@@ -126,10 +134,13 @@ private slots:
     }
 
     /// One update of a minibatch of two stretches, by one thread and by two: the same gradient (the first moment is a tenth of it), and
-    /// by two threads twice the same bits.
+    /// by two threads twice the same bits. With an ensemble too, whose members count the bars differently.
+    void theGradientDoesNotDependOnTheThreads_data() { ensembles(); }
     void theGradientDoesNotDependOnTheThreads()
     {
         RunConfig config = tinyConfig();
+        QFETCH(int, members);
+        config.forecast.members = members;
         config.ppo.stretchesPerMinibatch = 2;
         config.ppo.epochs = 1;
         config.ppo.maxGradNorm = 1e6;
@@ -152,9 +163,12 @@ private slots:
     }
 
     /// Stopped after each possible iteration and resumed: the weights of the run that was never interrupted.
+    void stoppedAndResumedIsUndisturbed_data() { ensembles(); }
     void stoppedAndResumedIsUndisturbed()
     {
-        const RunConfig config = tinyConfig();
+        QFETCH(int, members);
+        RunConfig config = tinyConfig();
+        config.forecast.members = members;
         Run whole;
         whole.train(config);
         for (std::int64_t stop = 1; stop < 10; stop += 2) {
