@@ -16,6 +16,7 @@ namespace btcai {
 namespace {
 
 constexpr std::size_t kLeastSamples = 20;
+constexpr std::size_t kLeastInStep = 100; ///< independent samples behind a step of the isotonic map: a standard error of a twentieth
 constexpr std::size_t kQuantiles = 2001; ///< kept of the scores: a level is then right to a twentieth of a per cent
 constexpr std::size_t kBins = 10;
 constexpr std::array kLevels{0.5, 0.8, 0.9, 0.95};
@@ -251,8 +252,7 @@ ForecastCalibration ForecastCalibration::fit(std::span<const ForecastSample> sam
         probabilities.push_back(btcai::upProbability(samples[i].mean, calibration.m_deviationFactor * samples[i].deviation));
         happened[i] = samples[i].outcome > 0.0;
     }
-    // A step is worth what its independent samples are: some twenty at least give it a standard error of a tenth.
-    calibration.m_up = IsotonicMap::fit(probabilities, {happened.get(), samples.size()}, std::min(samples.size(), kLeastSamples * std::max<std::size_t>(1, overlap)));
+    calibration.m_up = IsotonicMap::fit(probabilities, {happened.get(), samples.size()}, std::min(samples.size(), kLeastInStep * std::max<std::size_t>(1, overlap)));
     return calibration;
 }
 

@@ -52,6 +52,7 @@ public:
     /// neighbouring samples share a part of their outcome (the horizon over the distance of two decisions, in bars).
     static ForecastCalibration fit(std::span<const ForecastSample> samples, std::size_t overlap = 1);
 
+    bool isFitted() const { return m_count > 0; }
     /// The factor on the deviation that makes the samples most likely, sqrt(mean z^2): the temperature of a Gaussian (Guo et al. 2017; Laves
     /// et al. 2020). Above 1: the network was too sure.
     double deviationFactor() const { return m_deviationFactor; }

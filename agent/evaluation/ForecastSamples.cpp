@@ -52,6 +52,18 @@ std::vector<HorizonSamples> forecastRows(AgentNetwork network, const MarketTenso
     return recorder.take();
 }
 
+RunCalibration fitCalibration(const std::vector<HorizonSamples>& samples, const MarketTensors& tensors, const std::string& dataHash, std::int64_t step)
+{
+    RunCalibration run{.step = step, .dataHash = dataHash, .horizons = {}};
+    for (std::size_t h = 0; h < samples.size(); ++h) {
+        HorizonCalibration of{.horizonBars = samples[h].horizonBars, .targetScale = tensors.targetScale()[h], .calibration = {}};
+        if (samples[h].samples.size() >= kLeastFitted)
+            of.calibration = ForecastCalibration::fit(samples[h].samples, static_cast<std::size_t>(of.horizonBars));
+        run.horizons.push_back(std::move(of));
+    }
+    return run;
+}
+
 protocol::Forecast forecastMessage(const HorizonSamples& samples, const MarketDataset& dataset, std::int64_t step)
 {
     protocol::Forecast message;
@@ -100,10 +112,8 @@ protocol::Calibration calibrationMessage(const HorizonSamples& fitted, const Hor
     message.crpsSkill = report.crpsSkill;
     message.ece = report.ece;
     message.calibratedEce = report.calibratedEce;
-    if (report.epistemic > 0.0) {
-        message.epistemic = report.epistemic;
-        message.aleatoric = report.aleatoric;
-    }
+    message.epistemic = report.epistemic;
+    message.aleatoric = report.aleatoric;
     for (const CoverageAt& at : report.coverage)
         message.coverage.push_back({at.level, at.raw, at.calibrated, at.running});
     for (const ReliabilityBin& bin : report.reliability)

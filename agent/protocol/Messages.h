@@ -134,7 +134,7 @@ struct Calibration {
     std::vector<IntervalCoverage> coverage;
     std::vector<ReliabilityBin> reliability;
     std::vector<RegimeCoverage> regimes;
-    double epistemic = 0.0, aleatoric = 0.0; ///< root mean squares of the two parts of the deviation, log returns; 0 without an ensemble
+    double epistemic = 0.0, aleatoric = 0.0; ///< root mean squares of the two parts of the deviation, log returns; without an ensemble 0 and the whole
     bool operator==(const Calibration&) const = default;
 };
 

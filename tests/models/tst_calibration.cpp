@@ -6,7 +6,8 @@
 
 #include "base/Error.h"
 #include "base/Rng.h"
-#include "models/Calibration.h"
+#include "models/RunCalibration.h"
+#include "tests/support/Failure.h"
 
 using namespace btcai;
 
@@ -209,6 +210,37 @@ private slots:
                                     R"({"deviation_factor":1,"count":20,"up":{"at":[0.5,0.1],"value":[0,1]},"scores":[1]})",
                                     R"({"deviation_factor":1,"count":20,"up":{"at":[],"value":[]},"scores":[2,1]})"})
             QVERIFY_THROWS_EXCEPTION(Error, ForecastCalibration::fromJson(Json::parse(damaged)));
+    }
+
+    void aRunsCalibrationSurvivesItsFile()
+    {
+        const RunCalibration run{.step = 4096, .dataHash = "ab", .horizons = {{1, 0.1 / 3.0, ForecastCalibration::fit(market(500, 1.0, 0.7, 9))}, {12, 0.02, {}}}};
+        const Json json = Json::parse(run.toJson().dump());
+        const RunCalibration read = RunCalibration::fromJson(json);
+        QVERIFY(read == run && read.find(1)->calibration.isFitted() && !read.find(12)->calibration.isFitted() && read.find(2) == nullptr);
+        const auto refused = [&](const char* place, const Json& value, ErrorKind kind) {
+            Json other = json;
+            other[Json::json_pointer(place)] = value;
+            const auto failure = test::failureOf([&] { RunCalibration::fromJson(other); });
+            return failure && failure->kind == kind;
+        };
+        QVERIFY(refused("/format", 2, ErrorKind::Unsupported));
+        QVERIFY(refused("/step", "x", ErrorKind::Corrupt) && refused("/horizons/0/target_scale", 0.0, ErrorKind::Corrupt));
+        QVERIFY(refused("/horizons/0/calibration/count", 0, ErrorKind::Corrupt) && refused("/horizons", 7, ErrorKind::Corrupt));
+    }
+
+    // An honest forecaster is not made worse: where said and true probability agree, 1,500 outcomes, the map adds an error of a few points at most.
+    void anHonestProbabilityStaysNearItself()
+    {
+        double error = 0.0;
+        for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+            const auto calibration = ForecastCalibration::fit(market(1500, 1.0, 1.0, seed));
+            double worst = 0.0;
+            for (double mean = -1.0; mean <= 1.0; mean += 0.1)
+                worst = std::max(worst, std::abs(calibration.upProbability(mean, 1.0) - upProbability(mean, 1.0)));
+            error += worst / 20.0;
+        }
+        QVERIFY2(error < 0.1, qPrintable(QString::number(error)));
     }
 
     void whatCannotBeCalibratedIsRefused()
