@@ -137,6 +137,25 @@ CoverageAt coverageAt(double level, const ForecastCalibration& calibration, std:
     return coverage;
 }
 
+/// Whether a map fitted on either half of the samples, in order of time, foretells the other half better than the probabilities as they are, by the sum
+/// of squares (Brier 1950). Where probabilities differ little, a map of the noise between them would be worse than none.
+bool mapHelps(std::span<const double> probabilities, std::span<const bool> happened, std::size_t least, std::size_t overlap)
+{
+    const std::size_t middle = probabilities.size() / 2;
+    const std::size_t firstEnd = middle - std::min(middle, overlap); // outcomes of what is left out lie in the second half
+    double gain = 0.0;
+    const auto judge = [&](std::size_t fitFrom, std::size_t fitTo, std::size_t from, std::size_t to) {
+        const IsotonicMap map = IsotonicMap::fit(probabilities.subspan(fitFrom, fitTo - fitFrom), happened.subspan(fitFrom, fitTo - fitFrom), least);
+        for (std::size_t i = from; i < to; ++i) {
+            const double came = happened[i] ? 1.0 : 0.0, raw = probabilities[i] - came, mapped = map(probabilities[i]) - came;
+            gain += raw * raw - mapped * mapped;
+        }
+    };
+    judge(0, firstEnd, middle, probabilities.size());
+    judge(middle, probabilities.size(), 0, firstEnd);
+    return gain > 0.0;
+}
+
 std::vector<double> numbers(const Json& json, const char* name)
 {
     try {
@@ -252,7 +271,10 @@ ForecastCalibration ForecastCalibration::fit(std::span<const ForecastSample> sam
         probabilities.push_back(btcai::upProbability(samples[i].mean, calibration.m_deviationFactor * samples[i].deviation));
         happened[i] = samples[i].outcome > 0.0;
     }
-    calibration.m_up = IsotonicMap::fit(probabilities, {happened.get(), samples.size()}, std::min(samples.size(), kLeastInStep * std::max<std::size_t>(1, overlap)));
+    const std::span<const bool> came{happened.get(), samples.size()};
+    const std::size_t least = std::min(samples.size(), kLeastInStep * std::max<std::size_t>(1, overlap));
+    if (mapHelps(probabilities, came, least, overlap))
+        calibration.m_up = IsotonicMap::fit(probabilities, came, least);
     return calibration;
 }
 

@@ -229,18 +229,22 @@ private slots:
         QVERIFY(refused("/horizons/0/calibration/count", 0, ErrorKind::Corrupt) && refused("/horizons", 7, ErrorKind::Corrupt));
     }
 
-    // An honest forecaster is not made worse: where said and true probability agree, 1,500 outcomes, the map adds an error of a few points at most.
-    void anHonestProbabilityStaysNearItself()
+    // A probability that is true and says little, 48 to 52 %, is left as it is but for rare draws: a map of 1,500 outcomes would put steps of noise in
+    // its place, five points and more.
+    void anHonestProbabilityIsLeftAsItIs()
     {
-        double error = 0.0;
-        for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-            const auto calibration = ForecastCalibration::fit(market(1500, 1.0, 1.0, seed));
-            double worst = 0.0;
-            for (double mean = -1.0; mean <= 1.0; mean += 0.1)
-                worst = std::max(worst, std::abs(calibration.upProbability(mean, 1.0) - upProbability(mean, 1.0)));
-            error += worst / 20.0;
+        int changed = 0;
+        for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+            Rng rng(seed, "honest-test");
+            std::vector<ForecastSample> samples;
+            for (int i = 0; i < 1500; ++i) {
+                const double mean = 0.05 * (2.0 * rng.uniform() - 1.0);
+                samples.push_back({mean, 1.0, mean + rng.normal()});
+            }
+            const auto calibration = ForecastCalibration::fit(samples);
+            changed += std::abs(calibration.upProbability(0.05, 1.0) - upProbability(0.05, calibration.deviationFactor())) > 1e-9 ? 1 : 0;
         }
-        QVERIFY2(error < 0.1, qPrintable(QString::number(error)));
+        QVERIFY2(changed <= 12, qPrintable(QString::number(changed)));
     }
 
     void whatCannotBeCalibratedIsRefused()
