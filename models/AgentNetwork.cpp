@@ -10,23 +10,29 @@ namespace nn = torch::nn;
 using torch::Tensor;
 
 /// Orthogonal weights with a gain and no bias: what PPO implementations found to matter (Andrychowicz et al. 2021,
-/// "What Matters in On-Policy Reinforcement Learning?"), the small gain of the policy's last layer above all.
-nn::Linear orthogonal(std::int64_t inputs, std::int64_t outputs, double gain)
+/// "What Matters in On-Policy Reinforcement Learning?"), the small gain of the policy's last layer above all. `blocks` such layers, one below the
+/// other, each with weights of its own.
+nn::Linear orthogonal(std::int64_t inputs, std::int64_t outputs, double gain, std::int64_t blocks = 1)
 {
-    nn::Linear layer(inputs, outputs);
+    nn::Linear layer(inputs, outputs * blocks);
     torch::NoGradGuard guard;
-    nn::init::orthogonal_(layer->weight, gain);
+    for (std::int64_t i = 0; i < blocks; ++i)
+        nn::init::orthogonal_(layer->weight.narrow(0, i * outputs, outputs), gain);
     layer->bias.zero_();
     return layer;
 }
 
 constexpr double kTanhGain = 1.41421356;
+constexpr double kForecastGain = 0.01;
+/// Members begin with forecasts that differ by some hundredths of the outcome's deviation, about what returns can be foreseen by: where no bar
+/// teaches them otherwise they go on to differ.
+constexpr double kMemberGain = 0.1;
 
 } // namespace
 
 AgentNetworkImpl::AgentNetworkImpl(AgentNetworkOptions options) : m_options(options)
 {
-    if (options.privateSize < 1 || options.actions < 2 || options.headWidth < 1 || options.headLayers < 1)
+    if (options.privateSize < 1 || options.actions < 2 || options.headWidth < 1 || options.headLayers < 1 || options.members < 1)
         throw Error(ErrorKind::BadInput, "agent network: sizes must be positive and there must be two actions at least");
     const std::int64_t width = options.headWidth;
     if (options.hasMarket) {
@@ -43,8 +49,9 @@ AgentNetworkImpl::AgentNetworkImpl(AgentNetworkOptions options) : m_options(opti
     if (options.holdBias != 0.0)
         m_holdBias = register_parameter("hold_bias", torch::full({1}, options.holdBias));
     if (options.hasMarket && options.horizons > 0) {
-        m_forecastHidden = register_module("forecast_hidden", orthogonal(options.encoder.width, width, kTanhGain));
-        m_forecastOut = register_module("forecast_out", orthogonal(width, 2 * options.horizons, 0.01));
+        m_forecastHidden = register_module("forecast_hidden", orthogonal(options.encoder.width, width, kTanhGain, options.members));
+        m_forecastOut = register_module("forecast_out", orthogonal(width, 2 * options.horizons, options.members == 1 ? kForecastGain : kMemberGain,
+                                                                   options.members));
     }
 }
 
@@ -94,10 +101,29 @@ HeadViews<float> AgentNetworkImpl::headGradients()
     return headViews<float>([](const Tensor& parameter) { return parameter.grad().data_ptr<float>(); });
 }
 
-ForecastOutput AgentNetworkImpl::forecast(const Tensor& z)
+ForecastMembers AgentNetworkImpl::forecastMembers(const Tensor& z)
 {
-    const Tensor out = m_forecastOut(torch::tanh(m_forecastHidden(z)));
-    return {out.narrow(2, 0, m_options.horizons), out.narrow(2, m_options.horizons, m_options.horizons).clamp(-5.0, 3.0)};
+    const std::int64_t members = m_options.members, width = m_options.headWidth, horizons = m_options.horizons;
+    const Tensor hidden = torch::tanh(m_forecastHidden(z));
+    Tensor out; // [G, T, K, 2 H]
+    if (members == 1) {
+        out = m_forecastOut(hidden).unsqueeze(2);
+    } else {
+        const Tensor ofMembers = hidden.view({-1, members, width}).transpose(0, 1);
+        const Tensor weight = m_forecastOut->weight.view({members, 2 * horizons, width}).transpose(1, 2);
+        const Tensor bias = m_forecastOut->bias.view({members, 1, 2 * horizons});
+        out = torch::baddbmm(bias, ofMembers, weight).transpose(0, 1).view({z.size(0), z.size(1), members, 2 * horizons});
+    }
+    return {out.narrow(3, 0, horizons), out.narrow(3, horizons, horizons).clamp(-5.0, 3.0)};
+}
+
+ForecastOutput combined(const ForecastMembers& members)
+{
+    if (members.mean.size(2) == 1)
+        return {members.mean.squeeze(2), members.logDeviation.squeeze(2), torch::zeros_like(members.mean.squeeze(2))};
+    const Tensor epistemic = members.mean.var(at::IntArrayRef{2}, false);
+    const Tensor aleatoric = torch::exp(2.0 * members.logDeviation).mean(2);
+    return {members.mean.mean(2), 0.5 * torch::log(aleatoric + epistemic), epistemic.sqrt()};
 }
 
 } // namespace btcai

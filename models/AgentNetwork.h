@@ -15,6 +15,7 @@ struct AgentNetworkOptions {
     std::int64_t headWidth = 64;     ///< hidden units per head and layer
     std::int64_t headLayers = 1;     ///< hidden layers (tanh)
     std::int64_t horizons = 0;       ///< H of the forecast
+    std::int64_t members = 1;        ///< K: forecast heads on the same z, each with initial weights of its own
     /// Initial preference for the action that keeps the present target: added to logit a when private[a] is 1 (the
     /// one-hot target that a trading state starts with). 0 where the state starts with something else.
     double holdBias = 0.0;
@@ -25,10 +26,23 @@ struct HeadOutput {
     torch::Tensor value;  ///< [G, T, M]
 };
 
-struct ForecastOutput {
-    torch::Tensor mean;         ///< [G, T, H], in units of the target's training deviation
-    torch::Tensor logDeviation; ///< [G, T, H], within [-5, 3]
+/// What each head of the ensemble forecasts, in units of the target's training deviation.
+struct ForecastMembers {
+    torch::Tensor mean;         ///< [G, T, K, H]
+    torch::Tensor logDeviation; ///< [G, T, K, H], within [-5, 3]; the aleatoric part
 };
+
+/// A forecast with its uncertainty, in units of the target's training deviation.
+struct ForecastOutput {
+    torch::Tensor mean;         ///< [G, T, H]
+    torch::Tensor logDeviation; ///< [G, T, H], of the total: what the market leaves open and what the network does not know
+    torch::Tensor epistemic;    ///< [G, T, H], the deviation of the members' means, a part of the total; 0 with one member
+};
+
+/// The ensemble as one forecast, by the mean and the variance of an equal mixture (Lakshminarayanan, Pritzel and Blundell, "Simple and Scalable
+/// Predictive Uncertainty Estimation using Deep Ensembles", 2017, section 2.4). By the law of total variance that is the mean of the
+/// members' variances (aleatoric) and the variance of their means (epistemic).
+ForecastOutput combined(const ForecastMembers& members);
 
 /// z[t] = encoder(market up to t), then policy(z, s), value(z, s) and forecast(z), where s is the private state of an account.
 /// The parts are called apart, since z is computed once per bar and weight version and shared by all accounts and steps.
@@ -47,7 +61,8 @@ public:
     HeadShape headShape() const;
     HeadViews<const float> headParameters();
     HeadViews<float> headGradients();
-    ForecastOutput forecast(const torch::Tensor& z);
+    ForecastMembers forecastMembers(const torch::Tensor& z);
+    ForecastOutput forecast(const torch::Tensor& z) { return combined(forecastMembers(z)); }
 
 private:
     template <typename Float, typename PointerOf> HeadViews<Float> headViews(PointerOf pointerOf);
@@ -60,8 +75,8 @@ private:
     torch::nn::Linear m_policyOut{nullptr};
     torch::nn::Linear m_valueOut{nullptr};
     torch::Tensor m_holdBias;
-    torch::nn::Linear m_forecastHidden{nullptr};
-    torch::nn::Linear m_forecastOut{nullptr};
+    torch::nn::Linear m_forecastHidden{nullptr}; ///< D -> K * headWidth, member by member
+    torch::nn::Linear m_forecastOut{nullptr};    ///< headWidth -> K * 2 H; member k reads its own part of the hidden units
 };
 TORCH_MODULE(AgentNetwork);
 

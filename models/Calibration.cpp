@@ -16,6 +16,7 @@ namespace btcai {
 namespace {
 
 constexpr std::size_t kLeastSamples = 20;
+constexpr std::size_t kLeastInStep = 100; ///< independent samples behind a step of the isotonic map: a standard error of a twentieth
 constexpr std::size_t kQuantiles = 2001; ///< kept of the scores: a level is then right to a twentieth of a per cent
 constexpr std::size_t kBins = 10;
 constexpr std::array kLevels{0.5, 0.8, 0.9, 0.95};
@@ -136,6 +137,25 @@ CoverageAt coverageAt(double level, const ForecastCalibration& calibration, std:
     return coverage;
 }
 
+/// Whether a map fitted on either half of the samples, in order of time, foretells the other half better than the probabilities as they are, by the sum
+/// of squares (Brier 1950). Where probabilities differ little, a map of the noise between them would be worse than none.
+bool mapHelps(std::span<const double> probabilities, std::span<const bool> happened, std::size_t least, std::size_t overlap)
+{
+    const std::size_t middle = probabilities.size() / 2;
+    const std::size_t firstEnd = middle - std::min(middle, overlap); // outcomes of what is left out lie in the second half
+    double gain = 0.0;
+    const auto judge = [&](std::size_t fitFrom, std::size_t fitTo, std::size_t from, std::size_t to) {
+        const IsotonicMap map = IsotonicMap::fit(probabilities.subspan(fitFrom, fitTo - fitFrom), happened.subspan(fitFrom, fitTo - fitFrom), least);
+        for (std::size_t i = from; i < to; ++i) {
+            const double came = happened[i] ? 1.0 : 0.0, raw = probabilities[i] - came, mapped = map(probabilities[i]) - came;
+            gain += raw * raw - mapped * mapped;
+        }
+    };
+    judge(0, firstEnd, middle, probabilities.size());
+    judge(middle, probabilities.size(), 0, firstEnd);
+    return gain > 0.0;
+}
+
 std::vector<double> numbers(const Json& json, const char* name)
 {
     try {
@@ -251,8 +271,10 @@ ForecastCalibration ForecastCalibration::fit(std::span<const ForecastSample> sam
         probabilities.push_back(btcai::upProbability(samples[i].mean, calibration.m_deviationFactor * samples[i].deviation));
         happened[i] = samples[i].outcome > 0.0;
     }
-    // A step is worth what its independent samples are: some twenty at least give it a standard error of a tenth.
-    calibration.m_up = IsotonicMap::fit(probabilities, {happened.get(), samples.size()}, std::min(samples.size(), kLeastSamples * std::max<std::size_t>(1, overlap)));
+    const std::span<const bool> came{happened.get(), samples.size()};
+    const std::size_t least = std::min(samples.size(), kLeastInStep * std::max<std::size_t>(1, overlap));
+    if (mapHelps(probabilities, came, least, overlap))
+        calibration.m_up = IsotonicMap::fit(probabilities, came, least);
     return calibration;
 }
 
@@ -311,6 +333,13 @@ CalibrationReport measureCalibration(const ForecastCalibration& calibration, std
     if (samples.empty())
         return report;
     report.deviationRatio = rootMeanSquare(samples);
+    double epistemic = 0.0, total = 0.0;
+    for (const ForecastSample& sample : samples) {
+        epistemic += sample.epistemic * sample.epistemic;
+        total += sample.deviation * sample.deviation;
+    }
+    report.epistemic = std::sqrt(epistemic / static_cast<double>(samples.size()));
+    report.aleatoric = std::sqrt((total - epistemic) / static_cast<double>(samples.size()));
     report.crps = meanCrps(samples, calibration.deviationFactor());
     const double reference = climate.empty() ? 0.0 : climateCrps(samples, climate);
     report.crpsSkill = reference > 0.0 ? 1.0 - report.crps / reference : 0.0;

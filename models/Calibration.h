@@ -13,6 +13,7 @@ struct ForecastSample {
     double mean = 0.0;
     double deviation = 1.0; ///< above 0
     double outcome = 0.0;
+    double epistemic = 0.0; ///< the part of the deviation that stands for what the network does not know; their squares add
 };
 
 /// Continuous ranked probability score of a Gaussian forecast, in the outcome's unit; 0 is perfect (Gneiting and Raftery, "Strictly
@@ -51,6 +52,7 @@ public:
     /// neighbouring samples share a part of their outcome (the horizon over the distance of two decisions, in bars).
     static ForecastCalibration fit(std::span<const ForecastSample> samples, std::size_t overlap = 1);
 
+    bool isFitted() const { return m_count > 0; }
     /// The factor on the deviation that makes the samples most likely, sqrt(mean z^2): the temperature of a Gaussian (Guo et al. 2017; Laves
     /// et al. 2020). Above 1: the network was too sure.
     double deviationFactor() const { return m_deviationFactor; }
@@ -114,6 +116,7 @@ struct CalibrationReport {
     double ece = 0.0;            ///< expected calibration error of the probability of going up as the network gives it: mean |probability - frequency| over ten
                                  ///< bins, weighted by their counts (Naeini et al. 2015)
     double calibratedEce = 0.0;  ///< the same of the calibrated probability
+    double epistemic = 0.0, aleatoric = 0.0; ///< root mean squares of the two parts of the deviation, as the network gives it
     std::vector<CoverageAt> coverage;         ///< at 50, 80, 90 and 95 %
     std::vector<ReliabilityBin> reliability;  ///< of the calibrated probability, ten tenths
 };

@@ -24,6 +24,7 @@ AgentNetworkOptions agentNetworkOptions(const RunConfig& config, std::int64_t fe
     options.actions = actions;
     options.headWidth = model.headWidth;
     options.horizons = static_cast<std::int64_t>(forecastHorizons(config).size());
+    options.members = config.forecast.members;
     options.holdBias = model.holdBias;
     return options;
 }

@@ -269,6 +269,10 @@ const std::array kFields{
     Field{"model.horizons", "", "Forecast horizons", "bars", 0, 0, {}, false, true,
           "Horizons of the return forecast, ascending, separated by commas.", BTCAI_AT(model.horizons)},
 
+    Field{"forecast.members", "", "Forecast heads", "", 1, 32, {}, false, true,
+          "An ensemble of so many forecasts, each learned from its own draw of the bars; how far they differ says what the agent does not know. 1 for none.",
+          BTCAI_AT(forecast.members)},
+
     Field{"ppo.learning_rate", "", "Learning rate", "", 1e-8, 1.0, {}, true, false,
           "Step size of Adam.", BTCAI_AT(ppo.learningRate)},
     Field{"ppo.anneal_learning_rate", "", "Anneal learning rate", "", 0, 0, {}, false, true,

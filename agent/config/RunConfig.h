@@ -168,6 +168,11 @@ struct RunConfig {
         bool operator==(const Model&) const = default;
     } model;
 
+    struct Forecast {
+        std::int64_t members = 1;
+        bool operator==(const Forecast&) const = default;
+    } forecast;
+
     struct Ppo {
         double learningRate = 5e-4;
         bool annealLearningRate = true;

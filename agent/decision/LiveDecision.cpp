@@ -40,8 +40,8 @@ const AgentNetwork& checked(const AgentNetwork& network, const Normalizer& norma
 } // namespace
 
 LiveDecision::LiveDecision(AgentNetwork network, Normalizer normalizer, std::int64_t startTime,
-                           std::int64_t intervalSeconds)
-    : m_network(checked(network, normalizer)), m_normalizer(std::move(normalizer)), m_startTime(startTime),
+                           std::int64_t intervalSeconds, std::optional<EntrySizer> sizer)
+    : m_network(checked(network, normalizer)), m_normalizer(std::move(normalizer)), m_sizer(std::move(sizer)), m_startTime(startTime),
       m_interval(intervalSeconds), m_patch(m_network->options().encoder.patch),
       m_contextRows(m_network->encoder()->contextRows()), m_features(intervalSeconds, m_normalizer.names()),
       m_encoder(m_network->encoder()), m_warmUpBars(static_cast<std::int64_t>(m_features.warmUpBars())),
@@ -128,6 +128,10 @@ Decision LiveDecision::decide(std::span<const float> state)
                     "state are not",
                     formatUtc(decision.closeTime));
     decision.action = argmaxAction(decision.logits);
+    if (m_sizer && m_sizer->isOn()) {
+        m_sizer->setForecasts(decision.forecast);
+        decision.size = m_sizer->size(decision.logits, decision.action, 0, 0);
+    }
     return decision;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "agent/ppo/EntrySizer.h"
 #include "data/bars/FundingSeries.h"
 #include "data/dataset/Normalizer.h"
 #include "data/features/FeatureStream.h"
@@ -21,6 +23,7 @@ struct Decision {
     torch::Tensor z;             ///< [1, 1, D]
     torch::Tensor gates;         ///< [1, 1, branches]
     ForecastOutput forecast;     ///< [1, 1, H]; undefined tensors without horizons
+    double size = 1.0;           ///< of what the action may open, a share of the full size within [0, 1]
 };
 
 /// Decides bar by bar: the kernels, the normaliser and the network of training, fed with one bar at a time. The same bars give what the
@@ -31,8 +34,10 @@ struct Decision {
 /// Order of calls for a bar: settle() what fell due by its close, push(), decide(). One thread; CPU only.
 class LiveDecision {
 public:
+    /// Entries are sized by `sizer`, calibrated as the checkpoint says; where none is given they have the full size.
     /// Throws Error(BadInput) when the network was made for another number of features than the normaliser was fitted on, or reads no market.
-    LiveDecision(AgentNetwork network, Normalizer normalizer, std::int64_t startTime, std::int64_t intervalSeconds);
+    LiveDecision(AgentNetwork network, Normalizer normalizer, std::int64_t startTime, std::int64_t intervalSeconds,
+                 std::optional<EntrySizer> sizer = std::nullopt);
 
     /// A funding settlement, before the first bar that closes at its stamp or later.
     void settle(const FundingRate& rate) { m_features.settle(rate); }
@@ -55,6 +60,7 @@ private:
 
     AgentNetwork m_network;
     Normalizer m_normalizer;
+    std::optional<EntrySizer> m_sizer;
     std::int64_t m_startTime, m_interval;
     std::int64_t m_patch, m_contextRows; ///< of the encoder
     FeatureStream m_features;

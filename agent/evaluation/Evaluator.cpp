@@ -20,7 +20,6 @@ using torch::Tensor;
 constexpr std::int64_t kChunkRows = 1024;
 constexpr std::size_t kCurvePoints = 400;
 constexpr std::size_t kTradesShown = 200;
-constexpr std::size_t kLeastFitted = 200; ///< forecasts that a calibration is fitted on
 
 /// Plays the accounts over the part: lane 0 takes the most likely action, lanes 1 ... N sample, then buy-and-hold and cash.
 class Play {
@@ -37,10 +36,15 @@ public:
             account.equity.push_back(1.0);
     }
 
-    void run(const std::function<void()>& poll)
+    void run(std::int64_t step, const RunCalibration* calibration, const std::function<void()>& poll)
     {
+        m_step = step;
         m_poll = poll;
         torch::InferenceMode guard;
+        if (isValidation() && m_sizer.isOn())
+            calibration = &m_fitted.emplace(fit(forecastRows(m_network, m_tensors, m_rows, poll)));
+        if (calibration)
+            m_sizer.calibrate(*calibration);
         // One step short of the episode's end, at which the environment would start the next one.
         const auto steps = static_cast<std::int64_t>(m_env.options().episodeBars) - 1;
         for (std::int64_t begin = 0; begin < steps; begin += kChunkRows) {
@@ -61,7 +65,7 @@ public:
         }
     }
 
-    EvaluationResult result(std::int64_t step)
+    EvaluationResult result()
     {
         closeBooks();
         EvaluationResult result;
@@ -71,7 +75,7 @@ public:
         for (std::size_t lane = 1; lane <= sampledCount(); ++lane)
             sampled.push_back(accountRow("", m_accounts[lane], cash, interval));
         auto& evaluation = result.evaluation;
-        evaluation.step = step;
+        evaluation.step = m_step;
         evaluation.part = m_part;
         evaluation.optimisticFills = m_env.hasOptimisticFills();
         evaluation.refusedOrders = refusedOrders(m_env);
@@ -79,12 +83,15 @@ public:
                            accountRow("buy and hold", m_accounts[holdLane()], cash, interval),
                            accountRow("cash", m_accounts[cashLane()], cash, interval)};
         fillCurves(evaluation);
-        judgeForecasts(step, result);
-        fillTrades(step, result.trades);
+        judgeForecasts(result);
+        fillTrades(result.trades);
         return result;
     }
 
 private:
+    bool isValidation() const { return m_rows == m_dataset.split.validation; }
+    RunCalibration fit(const std::vector<HorizonSamples>& samples) const { return fitCalibration(samples, m_tensors, m_dataset.dataHash, m_step); }
+
     std::size_t sampledCount() const { return static_cast<std::size_t>(m_config.evaluation.sampledAccounts); }
     std::size_t holdLane() const { return sampledCount() + 1; }
     std::size_t cashLane() const { return sampledCount() + 2; }
@@ -148,17 +155,19 @@ private:
         }
     }
 
-    void judgeForecasts(std::int64_t step, EvaluationResult& result)
+    void judgeForecasts(EvaluationResult& result)
     {
         const std::vector<HorizonSamples> judged = m_recorder.take();
         for (const HorizonSamples& samples : judged)
-            result.forecasts.push_back(forecastMessage(samples, m_dataset, step));
-        const bool sameRows = m_rows == m_dataset.split.validation;
+            result.forecasts.push_back(forecastMessage(samples, m_dataset, m_step));
+        const bool sameRows = isValidation();
+        if (sameRows)
+            result.fitted = m_fitted ? std::move(m_fitted) : fit(judged);
         const std::vector<HorizonSamples> fitted = sameRows ? judged : forecastRows(m_network, m_tensors, m_dataset.split.validation, m_poll);
         for (std::size_t h = 0; h < judged.size(); ++h) {
             const auto [fit, judge] = sameRows ? halves(judged[h]) : std::pair(fitted[h], judged[h]);
             if (fit.samples.size() >= kLeastFitted && !judge.samples.empty())
-                result.calibrations.push_back(calibrationMessage(fit, judge, m_dataset, m_part, step));
+                result.calibrations.push_back(calibrationMessage(fit, judge, m_dataset, m_part, m_step));
         }
     }
 
@@ -179,12 +188,12 @@ private:
         }
     }
 
-    void fillTrades(std::int64_t step, std::vector<protocol::Trade>& trades) const
+    void fillTrades(std::vector<protocol::Trade>& trades) const
     {
         const std::size_t begin = m_argmaxTrades.size() > kTradesShown ? m_argmaxTrades.size() - kTradesShown : 0;
         for (std::size_t i = begin; i < m_argmaxTrades.size(); ++i) {
             const ClosedTrade& t = m_argmaxTrades[i];
-            trades.push_back({.step = step, .entryTime = m_dataset.market->timestamp(t.entryRow),
+            trades.push_back({.step = m_step, .entryTime = m_dataset.market->timestamp(t.entryRow),
                               .exitTime = m_dataset.market->timestamp(t.exitRow),
                               .side = t.side == TargetPosition::Long ? "long" : "short", .entryPrice = t.entryPrice,
                               .exitPrice = t.exitPrice, .quantity = t.quantity, .profit = t.profit, .fees = t.fees,
@@ -205,6 +214,8 @@ private:
     EntrySizer m_sizer;
     StepResult m_stepResult;
     ForecastRecorder m_recorder;
+    std::int64_t m_step = 0;
+    std::optional<RunCalibration> m_fitted;
     std::function<void()> m_poll;
     std::vector<ClosedTrade> m_argmaxTrades;
 };
@@ -223,17 +234,19 @@ RowRange partRows(const RunSplit& split, const std::string& part)
 }
 
 EvaluationResult evaluatePart(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors,
-                              const RunConfig& config, const std::string& part, std::int64_t step, const std::function<void()>& poll)
+                              const RunConfig& config, const std::string& part, std::int64_t step, const RunCalibration* calibration,
+                              const std::function<void()>& poll)
 {
-    return evaluateRows(std::move(network), dataset, tensors, config, partRows(dataset.split, part), part, step, poll);
+    return evaluateRows(std::move(network), dataset, tensors, config, partRows(dataset.split, part), part, step, calibration, poll);
 }
 
 EvaluationResult evaluateRows(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors, const RunConfig& config,
-                              const RowRange& rows, const std::string& name, std::int64_t step, const std::function<void()>& poll)
+                              const RowRange& rows, const std::string& name, std::int64_t step, const RunCalibration* calibration,
+                              const std::function<void()>& poll)
 {
     Play play(std::move(network), dataset, tensors, config, rows, name);
-    play.run(poll);
-    return play.result(step);
+    play.run(step, calibration, poll);
+    return play.result();
 }
 
 } // namespace btcai

@@ -24,6 +24,7 @@ void ForecastRecorder::add(const ForecastOutput& output, std::int64_t firstRow)
 {
     const torch::Tensor mean = output.mean.to(torch::kCPU).contiguous();
     const torch::Tensor deviation = output.logDeviation.exp().to(torch::kCPU).contiguous();
+    const torch::Tensor epistemic = output.epistemic.to(torch::kCPU).contiguous();
     const torch::Tensor target = m_tensors.targets({firstRow}, mean.size(1)).to(torch::kCPU).contiguous();
     for (std::int64_t i = 0; i < mean.size(1); ++i)
         for (std::size_t h = 0; h < m_horizons.size(); ++h) {
@@ -32,7 +33,7 @@ void ForecastRecorder::add(const ForecastOutput& output, std::int64_t firstRow)
             if (!std::isfinite(value(target)))
                 continue;
             m_horizons[h].rows.push_back(static_cast<std::size_t>(firstRow + i));
-            m_horizons[h].samples.push_back({value(mean), value(deviation), value(target)});
+            m_horizons[h].samples.push_back({value(mean), value(deviation), value(target), value(epistemic)});
         }
 }
 
@@ -51,17 +52,32 @@ std::vector<HorizonSamples> forecastRows(AgentNetwork network, const MarketTenso
     return recorder.take();
 }
 
+RunCalibration fitCalibration(const std::vector<HorizonSamples>& samples, const MarketTensors& tensors, const std::string& dataHash, std::int64_t step)
+{
+    RunCalibration run{.step = step, .dataHash = dataHash, .horizons = {}};
+    for (std::size_t h = 0; h < samples.size(); ++h) {
+        HorizonCalibration of{.horizonBars = samples[h].horizonBars, .targetScale = tensors.targetScale()[h], .calibration = {}};
+        if (samples[h].samples.size() >= kLeastFitted)
+            of.calibration = ForecastCalibration::fit(samples[h].samples, static_cast<std::size_t>(of.horizonBars));
+        run.horizons.push_back(std::move(of));
+    }
+    return run;
+}
+
 protocol::Forecast forecastMessage(const HorizonSamples& samples, const MarketDataset& dataset, std::int64_t step)
 {
     protocol::Forecast message;
     message.step = step;
     message.horizonBars = samples.horizonBars;
     const std::size_t stride = std::max<std::size_t>(1, samples.rows.size() / kForecastPoints);
+    const bool isEnsemble = std::ranges::any_of(samples.samples, [](const ForecastSample& sample) { return sample.epistemic > 0.0; });
     for (std::size_t i = 0; i < samples.rows.size(); i += stride) {
         message.time.push_back(dataset.market->timestamp(samples.rows[i]) + dataset.market->intervalSeconds);
         message.mean.push_back(samples.samples[i].mean);
         message.deviation.push_back(samples.samples[i].deviation);
         message.outcome.push_back(samples.samples[i].outcome);
+        if (isEnsemble)
+            message.epistemic.push_back(samples.samples[i].epistemic);
     }
     return message;
 }
@@ -96,6 +112,8 @@ protocol::Calibration calibrationMessage(const HorizonSamples& fitted, const Hor
     message.crpsSkill = report.crpsSkill;
     message.ece = report.ece;
     message.calibratedEce = report.calibratedEce;
+    message.epistemic = report.epistemic;
+    message.aleatoric = report.aleatoric;
     for (const CoverageAt& at : report.coverage)
         message.coverage.push_back({at.level, at.raw, at.calibrated, at.running});
     for (const ReliabilityBin& bin : report.reliability)

@@ -8,7 +8,7 @@
 #include "agent/ppo/MarketTensors.h"
 #include "agent/protocol/Messages.h"
 #include "models/AgentNetwork.h"
-#include "models/Calibration.h"
+#include "models/RunCalibration.h"
 
 namespace btcai {
 
@@ -35,6 +35,12 @@ private:
 
 /// What the network forecasts for rows of the data, which must have their context before them.
 std::vector<HorizonSamples> forecastRows(AgentNetwork network, const MarketTensors& tensors, const RowRange& rows, const std::function<void()>& poll = {});
+
+/// Forecasts that a calibration is fitted on, at least.
+inline constexpr std::size_t kLeastFitted = 200;
+
+/// Fits each horizon by its samples, of the validation part; those that have too few are left unfitted.
+RunCalibration fitCalibration(const std::vector<HorizonSamples>& samples, const MarketTensors& tensors, const std::string& dataHash, std::int64_t step);
 
 /// At most some hundreds of them, evenly spread, for a chart.
 protocol::Forecast forecastMessage(const HorizonSamples& samples, const MarketDataset& dataset, std::int64_t step);

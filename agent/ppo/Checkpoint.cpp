@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/config/ConfigFile.h"
 #include "base/BuildInfo.h"
 #include "base/DurableFile.h"
 #include "base/Error.h"
@@ -24,6 +25,7 @@ constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kEnvironment = "environment.bin";
 constexpr const char* kState = "state.json";
 constexpr const char* kConfig = "run.toml";
+constexpr const char* kCalibration = "calibration.json"; // not in every checkpoint
 constexpr const char* kIndex = "checkpoint.json";
 constexpr std::array kContents{kModel, kOptimizer, kEnvironment, kState, kConfig};
 
@@ -136,6 +138,20 @@ Json readIndex(const fs::path& folder)
     return index;
 }
 
+RunCalibration readCalibration(const fs::path& folder, const Json& index, const Checkpoint& checkpoint)
+{
+    const std::string name = (folder / kCalibration).string();
+    const RunCalibration calibration = RunCalibration::fromJson(parseJson(readVerified(folder, kCalibration, index), name, {.maxBytes = kMaxFileBytes}));
+    if (calibration.dataHash != checkpoint.dataHash)
+        throw Error(ErrorKind::Corrupt, "{}: was fitted on other data than this run's (their hash differs); it belongs to another run", name);
+    std::vector<std::int64_t> bars;
+    for (const HorizonCalibration& of : calibration.horizons)
+        bars.push_back(of.horizonBars);
+    if (bars != forecastHorizons(parseRunConfig(checkpoint.configToml, (folder / kConfig).string())))
+        throw Error(ErrorKind::Corrupt, "{}: was fitted for other horizons than model.horizons of this run; it belongs to another run", name);
+    return calibration;
+}
+
 } // namespace
 
 std::string saveCheckpoint(const fs::path& folder, const Checkpoint& checkpoint, AgentNetwork network, FlatAdam& optimizer,
@@ -163,6 +179,8 @@ std::string saveCheckpoint(const fs::path& folder, const Checkpoint& checkpoint,
         put(kEnvironment, {reinterpret_cast<const char*>(checkpoint.environment.data()), checkpoint.environment.size()});
         put(kState, toJson(checkpoint).dump(2) + "\n");
         put(kConfig, checkpoint.configToml);
+        if (checkpoint.calibration)
+            put(kCalibration, checkpoint.calibration->toJson().dump() + "\n");
         const Json index = {{"format", kFormatVersion}, {"step", checkpoint.progress.step}, {"sha256", hashes}};
         writeFileDurably(temporary / kIndex, std::string_view(index.dump(2) + "\n"));
     } catch (...) {
@@ -211,6 +229,8 @@ Checkpoint readCheckpoint(const fs::path& checkpointFolder)
     } catch (const Json::exception&) {
         throw Error(ErrorKind::Corrupt, "{}: not the state of a run", (checkpointFolder / kState).string());
     }
+    if (index.at("sha256").contains(kCalibration))
+        checkpoint.calibration = readCalibration(checkpointFolder, index, checkpoint);
     return checkpoint;
 }
 
@@ -224,6 +244,9 @@ void loadWeights(const fs::path& checkpointFolder, AgentNetwork network, FlatAda
         throw Error(ErrorKind::Corrupt, "{}: holds {} tensors, this network has {}", name, model.tensors.size(), parameters.size());
     for (const auto& item : parameters) {
         const auto found = model.tensors.find(item.key());
+        if (found != model.tensors.end() && item.key() == "forecast_hidden.weight" && found->second.sizes() != item.value().sizes())
+            throw Error(ErrorKind::Corrupt, "{}: tensor '{}' has {} rows, this network's {}: it was trained with another forecast.members", name, item.key(),
+                        found->second.size(0), item.value().size(0));
         if (found == model.tensors.end() || found->second.sizes() != item.value().sizes()
             || found->second.scalar_type() != item.value().scalar_type())
             throw Error(ErrorKind::Corrupt, "{}: tensor '{}' is missing or does not fit this network", name, item.key());

@@ -9,6 +9,7 @@
 #include "agent/dataset/MarketDataset.h"
 #include "agent/ppo/FlatAdam.h"
 #include "models/AgentNetwork.h"
+#include "models/RunCalibration.h"
 
 namespace btcai {
 
@@ -32,11 +33,12 @@ struct Checkpoint {
     std::string dataHash;
     std::string configToml;
     std::vector<std::uint8_t> environment;
+    std::optional<RunCalibration> calibration{}; ///< none before the first evaluation of the validation part
 };
 
 /// Writes a checkpoint as a folder `step-<step>` of its own, committed by rename, then points `latest` (and `best`) at it.
 /// Files: model.safetensors (weights, for other programs too), optimizer.safetensors, environment.bin, state.json,
-/// run.toml, checkpoint.json (format version and SHA-256 of the others). Afterwards all but the newest `keep` and the best
+/// run.toml, calibration.json where there is one, checkpoint.json (format version and SHA-256 of the others). Afterwards all but the newest `keep` and the best
 /// one are removed. Throws Error(Io); older checkpoints then stand. Returns the folder's name.
 std::string saveCheckpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, AgentNetwork network,
                            FlatAdam& optimizer, bool best, std::int64_t keep);
@@ -46,7 +48,8 @@ std::string saveCheckpoint(const std::filesystem::path& folder, const Checkpoint
 std::optional<std::string> findCheckpoint(const std::filesystem::path& folder, const std::string& which);
 
 /// Reads and verifies everything but the tensors. Throws Error(Corrupt) naming the file that is cut short or changed,
-/// Error(Unsupported) for a format this build does not know.
+/// Error(Unsupported) for a format this build does not know. A calibration of other data or other horizons is Corrupt too: it belongs to
+/// another run.
 Checkpoint readCheckpoint(const std::filesystem::path& checkpointFolder);
 /// Loads the weights, and the optimiser's state where `optimizer` is given. Throws Error(Corrupt) naming the tensor that is
 /// missing, unknown or of another shape; the network is then unchanged.

@@ -38,6 +38,12 @@ Collector::Collector(AgentNetwork network, VectorEnvironment& env, std::int64_t 
 {
 }
 
+void Collector::calibrate(const RunCalibration& calibration)
+{
+    if (m_sizer)
+        m_sizer->calibrate(calibration);
+}
+
 RolloutBuffer Collector::makeBuffer() const
 {
     return {m_stretches, m_steps, m_accounts, static_cast<std::int64_t>(m_env.observationSize())};

@@ -46,6 +46,9 @@ public:
     /// is not to be learned from, where notFinite() says why.
     void collect(std::int64_t iteration, RolloutBuffer& buffer, const PollFunction& poll = {});
 
+    /// Entries of the rollouts to come are sized by it, where they are sized at all.
+    void calibrate(const RunCalibration& calibration);
+
     RolloutBuffer makeBuffer() const;
 
     // What the latest rollout showed.

@@ -4,21 +4,42 @@
 
 #include "agent/config/EnvironmentOptions.h"
 #include "agent/ppo/SampleAction.h"
+#include "base/Error.h"
 #include "env/Action.h"
 
 namespace btcai {
 
-EntrySizer::EntrySizer(const RunConfig& config, const MarketTensors& tensors)
+EntrySizer::EntrySizer(const RunConfig& config)
     : m_sizer(sizingOptions(config)), m_isOn(config.sizing.method != "fixed" || config.sizing.maxUncertainty > 0.0),
       m_fullExposure(sizingOptions(config).fullExposure),
       m_roundTripCost(2e-4 * (config.costs.takerFeeBps + config.costs.halfSpreadBps))
 {
-    const auto& horizons = tensors.horizons();
-    if (!m_isOn || horizons.empty())
-        return;
+    const std::vector<std::int64_t> horizons = forecastHorizons(config);
     const auto found = std::ranges::find(horizons, config.sizing.horizonBars);
     m_horizon = found == horizons.end() ? static_cast<std::int64_t>(horizons.size()) - 1 : found - horizons.begin();
-    m_scale = tensors.targetScale()[static_cast<std::size_t>(m_horizon)];
+    m_horizonBars = horizons[static_cast<std::size_t>(m_horizon)];
+}
+
+EntrySizer::EntrySizer(const RunConfig& config, const MarketTensors& tensors) : EntrySizer(config)
+{
+    if (m_isOn)
+        m_scale = tensors.targetScale().at(static_cast<std::size_t>(m_horizon));
+}
+
+EntrySizer::EntrySizer(const RunConfig& config, const RunCalibration& calibration) : EntrySizer(config)
+{
+    const HorizonCalibration* const found = calibration.find(m_horizonBars);
+    if (m_isOn && !found)
+        throw Error(ErrorKind::BadInput, "sizing.horizon_bars: the calibration holds no forecasts over {} bars", m_horizonBars);
+    if (found)
+        m_scale = found->targetScale;
+    calibrate(calibration);
+}
+
+void EntrySizer::calibrate(const RunCalibration& calibration)
+{
+    const HorizonCalibration* const found = calibration.find(m_horizonBars);
+    m_calibration = found ? found->calibration : ForecastCalibration();
 }
 
 void EntrySizer::setForecasts(const ForecastOutput& forecasts)
@@ -34,10 +55,17 @@ double EntrySizer::size(std::span<const float> logits, std::uint8_t action, std:
         return 1.0;
     static_assert(static_cast<int>(TargetPosition::Long) == static_cast<int>(TradeAction::Buy));
     const std::int64_t at = g * m_mean.size(1) + t;
-    const SizingDecision decision = m_sizer.size({.side = action == static_cast<std::uint8_t>(TargetPosition::Long) ? 1.0 : -1.0,
-                                                  .confidence = actionProbability(logits, action),
-                                                  .mean = m_mean.data_ptr<double>()[at],
-                                                  .deviation = m_deviation.data_ptr<double>()[at],
+    const bool isLong = action == static_cast<std::uint8_t>(TargetPosition::Long);
+    const double mean = m_mean.data_ptr<double>()[at], deviation = m_deviation.data_ptr<double>()[at];
+    double confidence = 0.0;
+    if (isCalibrated())
+        confidence = isLong ? m_calibration.upProbability(mean, deviation) : 1.0 - m_calibration.upProbability(mean, deviation);
+    else
+        confidence = actionProbability(logits, action);
+    const SizingDecision decision = m_sizer.size({.side = isLong ? 1.0 : -1.0,
+                                                  .confidence = confidence,
+                                                  .mean = mean,
+                                                  .deviation = m_calibration.deviationFactor() * deviation,
                                                   .roundTripCost = m_roundTripCost});
     return decision.exposure / m_fullExposure;
 }

@@ -8,19 +8,31 @@
 #include "agent/ppo/MarketTensors.h"
 #include "env/sizing/PositionSizer.h"
 #include "models/AgentNetwork.h"
+#include "models/RunCalibration.h"
 
 namespace btcai {
 
-/// Sizes the entries that a policy decides by what its network knows: how likely it holds the action, and what it forecasts.
+/// Sizes the entries that a policy decides by what its network knows.
+///
+/// Once calibrated, confidence is the calibrated probability that the price goes the position's way over the horizon, and the deviation (noise and
+/// what the network does not know, together) is scaled to what it was on the validation part. Until then confidence is the policy's own probability
+/// of the action, and the deviation is the network's.
 ///
 /// The forecast of log returns stands for that of simple returns, which it is short of by half its variance; that errs on the small side for
 /// long positions. The cost of a round trip is taken without impact, which depends on the size that is asked for.
 class EntrySizer {
 public:
+    /// Uncalibrated; the unit of the forecasts is that of the data.
     EntrySizer(const RunConfig& config, const MarketTensors& tensors);
+    /// By what a checkpoint holds, for live decisions. Throws Error(BadInput) where a size needs a horizon that is not in it.
+    EntrySizer(const RunConfig& config, const RunCalibration& calibration);
 
     /// Without method and limit every size is 1, and no forecast is needed.
     bool isOn() const { return m_isOn; }
+
+    /// What follows is sized by this; by the network alone where it does not hold the horizon, or not fitted.
+    void calibrate(const RunCalibration& calibration);
+    bool isCalibrated() const { return m_calibration.isFitted(); }
 
     /// Takes the forecasts of stretches, [G, T, H].
     void setForecasts(const ForecastOutput& forecasts);
@@ -28,10 +40,14 @@ public:
     double size(std::span<const float> logits, std::uint8_t action, std::int64_t g, std::int64_t t) const;
 
 private:
+    explicit EntrySizer(const RunConfig& config);
+
     PositionSizer m_sizer;
     bool m_isOn;
     double m_fullExposure, m_roundTripCost;
     std::int64_t m_horizon = 0; ///< index
+    std::int64_t m_horizonBars = 0;
+    ForecastCalibration m_calibration;
     double m_scale = 1.0;       ///< of its target
     torch::Tensor m_mean, m_deviation; ///< [G, T], log returns, double
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agent/ppo/BootstrapWeights.h"
 #include "agent/ppo/HeadLoss.h"
 #include "agent/ppo/LapTimer.h"
 #include "agent/ppo/MinibatchOrder.h"
@@ -21,6 +22,7 @@ struct Minibatch {
     Tensor features;                                     ///< [B, context + T, F], undefined without a market
     Tensor targets;                                      ///< [B, T, H], undefined without forecasts
     double knownTargets = 0.0;
+    Tensor memberWeights{};                              ///< [B, T, K], undefined without an ensemble
 
     std::int64_t count() const { return state.size(0); }
     /// The stretches of part i of `parts`: as even as can be, in order.
@@ -42,17 +44,19 @@ Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, const RunConf
     return batch;
 }
 
-Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market, std::int64_t contextRows, const Tensor& indices,
+Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market, AgentNetwork& network, std::uint64_t seed, const Tensor& indices,
                         const RunConfig::Ppo& options)
 {
     Minibatch batch = pick(buffer, indices, options, market.device(), [](const Tensor& tensor) { return tensor; });
     std::vector<std::int64_t> starts;
     for (std::int64_t i = 0; i < indices.numel(); ++i)
         starts.push_back(buffer.startRow[static_cast<std::size_t>(indices[i].item<std::int64_t>())]);
-    batch.features = market.stretches(starts, contextRows, buffer.steps);
+    batch.features = market.stretches(starts, network->encoder()->contextRows(), buffer.steps);
     if (!market.horizons().empty()) {
         batch.targets = market.targets(starts, buffer.steps);
         batch.knownTargets = torch::isfinite(batch.targets).sum().item<double>();
+        if (const std::int64_t members = network->options().members; members > 1)
+            batch.memberWeights = bootstrapWeights(seed, members, market.horizons().back(), starts, buffer.steps).to(market.device());
     }
     return batch;
 }
@@ -112,10 +116,12 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
         z = network->encoder()(cut(batch.features)).embedding;
         timer.charge(sums.times.encode);
         if (batch.targets.defined() && network->options().horizons > 0) {
-            const ForecastOutput forecast = network->forecast(z);
+            const ForecastMembers forecast = network->forecastMembers(z);
             const Tensor targets = cut(batch.targets);
             const double known = torch::isfinite(targets).sum().item<double>();
-            const Tensor loss = gaussianNll(forecast.mean, forecast.logDeviation, targets) * (known / std::max(batch.knownTargets, 1.0));
+            const Tensor weights = batch.memberWeights.defined() ? cut(batch.memberWeights).unsqueeze(3) : Tensor();
+            const Tensor loss = gaussianNll(forecast.mean, forecast.logDeviation, targets.unsqueeze(2).expand_as(forecast.mean), weights)
+                                * (known / std::max(batch.knownTargets, 1.0));
             sums.forecast = loss.item<double>();
             total = loss * options.forecastCoefficient;
         }
@@ -194,7 +200,7 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
                       UpdateSchedule schedule, UpdateStatistics& sums)
 {
     LapTimer timer;
-    const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network->encoder()->contextRows(), indices, options)
+    const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network, m_seed, indices, options)
                                      : pickSamples(buffer, indices, options);
     timer.charge(sums.times.data);
     startThreads(batch.count());

@@ -131,6 +131,7 @@ struct Trainer::Session {
     std::optional<PpoUpdater> updater;
     std::optional<RolloutBuffer> buffer;
     RunProgress progress;
+    std::optional<RunCalibration> calibration; ///< of the latest evaluation of the validation part
     std::int64_t checkpointedStep = -1;
     SteadyClock::time_point checkpointedAt = SteadyClock::now();
     double sessionSeconds = 0.0; ///< training time of this process
@@ -213,7 +214,10 @@ void Trainer::Session::prepare(bool resume)
     env->reset(seed);
     if (loaded)
         restore(folder.checkpoints() / *latest, *loaded);
-    collector.emplace(network, *env, *tensors, EntrySizer(config, *tensors), config.train.rolloutBars, seed);
+    const EntrySizer sizer(config, *tensors);
+    collector.emplace(network, *env, *tensors, sizer, config.train.rolloutBars, seed);
+    if (calibration)
+        collector->calibrate(*calibration);
     updater.emplace(network, *optimizer, &*tensors, seed);
     if (hooks.beforeStep)
         updater->setGradientHook([this](torch::Tensor& gradients) { hooks.beforeStep(progress.iteration, gradients); });
@@ -221,6 +225,9 @@ void Trainer::Session::prepare(bool resume)
     announce();
     if (loaded)
         sink.send(protocol::Resumed{progress.step, "checkpoints/" + *latest});
+    if (sizer.isOn() && !calibration)
+        notice(LogLevel::Info, "sizing-uncalibrated",
+               "entries are sized by what policy and forecast say of themselves until the validation part has been evaluated, then by what that was worth there");
 }
 
 /// A resumed run goes on as its checkpoint says, but for the fields that may change while a run goes on: the folder's run.toml counts there.
@@ -249,6 +256,7 @@ void Trainer::Session::restore(const std::filesystem::path& checkpoint, const Ch
     loadWeights(checkpoint, network, &*optimizer);
     env->restore(loaded.environment);
     progress = loaded.progress;
+    calibration = loaded.calibration;
     checkpointedStep = progress.step;
 }
 
@@ -464,12 +472,14 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
 
 bool Trainer::Session::evaluateValidation()
 {
-    const EvaluationResult result = evaluatePart(network, dataset, *tensors, config, "validation", progress.step, [this] { poll(); });
+    const EvaluationResult result = evaluatePart(network, dataset, *tensors, config, "validation", progress.step, nullptr, [this] { poll(); });
+    calibration = result.fitted;
+    collector->calibrate(*calibration);
     sink.send(result.evaluation);
     for (const auto& forecast : result.forecasts)
         sink.send(forecast);
-    for (const auto& calibration : result.calibrations)
-        sink.send(calibration);
+    for (const auto& judged : result.calibrations)
+        sink.send(judged);
     for (const auto& trade : result.trades)
         sink.send(trade);
     const double score = result.evaluation.rows[0].totalReturn;
@@ -490,7 +500,8 @@ void Trainer::Session::save(bool best)
 {
     const auto began = SteadyClock::now();
     const Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .features = dataset.identity, .dataHash = dataset.dataHash,
-                                .configToml = toToml(config), .environment = env->snapshot()};
+                                .configToml = toToml(config), .environment = env->snapshot(),
+                                .calibration = calibration};
     const std::string name = saveCheckpoint(folder.checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
     checkpointedStep = progress.step;
     checkpointedAt = SteadyClock::now();
@@ -510,10 +521,11 @@ TrainingResult Trainer::Session::finish()
     if (checkpointedStep != progress.step)
         save(false);
     if (result.end == TrainingEnd::Finished) {
-        EvaluationResult test = evaluatePart(network, dataset, *tensors, config, "test", progress.step, [this] { poll(); });
+        EvaluationResult test = evaluatePart(network, dataset, *tensors, config, "test", progress.step, calibration ? &*calibration : nullptr,
+                                             [this] { poll(); });
         sink.send(test.evaluation);
-        for (const auto& calibration : test.calibrations)
-            sink.send(calibration);
+        for (const auto& judged : test.calibrations)
+            sink.send(judged);
         result.test = std::move(test.evaluation);
         result.calibrations = std::move(test.calibrations);
     }

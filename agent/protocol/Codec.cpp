@@ -49,6 +49,7 @@ template <typename V> void visitFields(V& v, Forecast& m)
 {
     v("step", m.step), v("horizon_bars", m.horizonBars), v("time", m.time), v("mean", m.mean);
     v("deviation", m.deviation), v("outcome", m.outcome);
+    v.unlessDefault("epistemic", m.epistemic);
 }
 template <typename V> void visitFields(V& v, IntervalCoverage& m)
 {
@@ -68,6 +69,7 @@ template <typename V> void visitFields(V& v, Calibration& m)
     v("deviation_factor", m.deviationFactor), v("deviation_ratio", m.deviationRatio), v("crps", m.crps), v("crps_skill", m.crpsSkill);
     v("ece", m.ece), v("calibrated_ece", m.calibratedEce), v("coverage", m.coverage), v("reliability", m.reliability);
     v("regimes", m.regimes);
+    v.unlessDefault("epistemic", m.epistemic), v.unlessDefault("aleatoric", m.aleatoric);
 }
 template <typename V> void visitFields(V& v, EvaluationRow& m)
 {
@@ -255,6 +257,8 @@ void checkMeaning(const Reader& reader, const Forecast& m)
 {
     if (m.mean.size() != m.time.size() || m.deviation.size() != m.time.size() || m.outcome.size() != m.time.size())
         reader.refuse("mean", "and time, deviation, outcome have unequal lengths");
+    if (!m.epistemic.empty() && m.epistemic.size() != m.time.size())
+        reader.refuse("epistemic", "has another length than time");
 }
 void checkMeaning(const Reader& reader, const Evaluation& m)
 {

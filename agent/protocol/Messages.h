@@ -99,6 +99,7 @@ struct Forecast {
     std::int64_t horizonBars = 0;
     std::vector<std::int64_t> time;
     std::vector<double> mean, deviation, outcome;
+    std::vector<double> epistemic{}; ///< the part of the deviation that stands for what the network does not know; empty without an ensemble
     bool operator==(const Forecast&) const = default;
 };
 
@@ -133,6 +134,7 @@ struct Calibration {
     std::vector<IntervalCoverage> coverage;
     std::vector<ReliabilityBin> reliability;
     std::vector<RegimeCoverage> regimes;
+    double epistemic = 0.0, aleatoric = 0.0; ///< root mean squares of the two parts of the deviation, log returns; without an ensemble 0 and the whole
     bool operator==(const Calibration&) const = default;
 };
 

@@ -11,6 +11,7 @@
 #include "agent/evaluation/BaselineRows.h"
 #include "agent/evaluation/Evaluator.h"
 #include "agent/ppo/Checkpoint.h"
+#include "agent/ppo/EntrySizer.h"
 #include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/Trainer.h"
 #include "app/cli/CommandLine.h"
@@ -166,12 +167,17 @@ int runEvaluate(const EvaluateOptions& options)
     const torch::Device device = selectDevice(agent.config.device);
     agent.network->to(device);
     const MarketTensors tensors(stage.dataset, forecastHorizons(agent.config), device);
-    EvaluationResult result = evaluateRows(agent.network, stage.dataset, tensors, agent.config, stage.rows, stage.name, agent.checkpoint.progress.step);
+    const auto& calibration = agent.checkpoint.calibration;
+    EvaluationResult result = evaluateRows(agent.network, stage.dataset, tensors, agent.config, stage.rows, stage.name, agent.checkpoint.progress.step,
+                                           calibration ? &*calibration : nullptr);
+    const bool isSizedRaw = !calibration && !result.fitted && EntrySizer(agent.config, tensors).isOn();
     Json attainable;
     if (!options.baselines.empty())
         attainable = addBaselines(baselines, stage, agent.config, result.evaluation);
     if (!options.json) {
-        fmt::print("{}, {}\n{}{}", options.run, agent.checkpointName, stage.note, evaluationTable(result.evaluation));
+        fmt::print("{}, {}\n{}{}{}", options.run, agent.checkpointName, stage.note,
+                   isSizedRaw ? "entries are sized by what policy and forecast say of themselves: this checkpoint holds no calibration\n" : "",
+                   evaluationTable(result.evaluation));
         if (!attainable.is_null())
             fmt::print("{}", attainableText(attainable));
         fmt::print("\n{}", calibrationTable(result.calibrations));
@@ -181,6 +187,8 @@ int runEvaluate(const EvaluateOptions& options)
                  {"calibration", calibrationJson(result.calibrations)}};
     if (!attainable.is_null())
         json["attainable"] = std::move(attainable);
+    if (isSizedRaw)
+        json["sizing_calibrated"] = false;
     if (!stage.scenario.is_null())
         json["scenario"] = stage.scenario;
     printJson(json);

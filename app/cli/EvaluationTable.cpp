@@ -1,5 +1,6 @@
 #include "app/cli/EvaluationTable.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -65,7 +66,10 @@ std::string calibrationTable(std::span<const protocol::Calibration> calibrations
         return {};
     std::string text = fmt::format("forecasts, {} part: share of outcomes within intervals of 50, 80, 90 and 95 %, calibrated on the validation part\n",
                                    calibrations.front().part);
-    text += fmt::format("{:<18} {:>24} {:>24} {:>11} {:>11} {:>19}\n", "", "as forecast %", "calibrated %", "true / said", "CRPS skill", "error of P(up) %");
+    // With an ensemble, of the deviation what the market leaves open and what the agent does not know.
+    const bool isEnsemble = std::ranges::any_of(calibrations, [](const auto& calibration) { return calibration.epistemic > 0.0; });
+    text += fmt::format("{:<18} {:>24} {:>24} {:>11} {:>11} {:>19}{}\n", "", "as forecast %", "calibrated %", "true / said", "CRPS skill", "error of P(up) %",
+                        isEnsemble ? fmt::format(" {:>22}", "noise / unknown bps") : "");
     const auto shares = [](const protocol::Calibration& calibration, double protocol::IntervalCoverage::*which) {
         std::string line;
         for (const auto& at : calibration.coverage)
@@ -73,9 +77,10 @@ std::string calibrationTable(std::span<const protocol::Calibration> calibrations
         return line;
     };
     for (const auto& calibration : calibrations)
-        text += fmt::format("{:<18} {:>24} {:>24} {:>11.2f} {:>+10.1f}% {:>10.1f} -> {:>5.1f}\n", fmt::format("{} bars ahead", calibration.horizonBars),
+        text += fmt::format("{:<18} {:>24} {:>24} {:>11.2f} {:>+10.1f}% {:>10.1f} -> {:>5.1f}{}\n", fmt::format("{} bars ahead", calibration.horizonBars),
                             shares(calibration, &protocol::IntervalCoverage::raw), shares(calibration, &protocol::IntervalCoverage::calibrated),
-                            calibration.deviationRatio, 100.0 * calibration.crpsSkill, 100.0 * calibration.ece, 100.0 * calibration.calibratedEce);
+                            calibration.deviationRatio, 100.0 * calibration.crpsSkill, 100.0 * calibration.ece, 100.0 * calibration.calibratedEce,
+                            isEnsemble ? fmt::format(" {:>22}", fmt::format("{:.1f} / {:.1f}", 1e4 * calibration.aleatoric, 1e4 * calibration.epistemic)) : "");
     return text;
 }
 

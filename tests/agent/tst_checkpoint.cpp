@@ -8,8 +8,10 @@
 #include "base/Error.h"
 #include "base/ReadFile.h"
 #include "models/ModelFile.h"
+#include "tests/support/Failure.h"
 
 using namespace btcai;
+using btcai::test::failureOf;
 namespace fs = std::filesystem;
 
 namespace {
@@ -23,6 +25,18 @@ AgentNetwork makeNetwork(std::uint64_t seed)
     return AgentNetwork(options);
 }
 
+/// Of a forecaster whose outcomes are a third of a deviation larger each; horizons beyond the first are unfitted.
+RunCalibration makeCalibration(const std::string& dataHash, const std::vector<std::int64_t>& horizons)
+{
+    std::vector<ForecastSample> samples;
+    for (int i = 1; i <= 300; ++i)
+        samples.push_back({0.001 * i, 0.03, (i % 3 == 0 ? -0.01 : 0.01) * i});
+    RunCalibration calibration{.step = 4000, .dataHash = dataHash, .horizons = {}};
+    for (const std::int64_t bars : horizons)
+        calibration.horizons.push_back({bars, 0.1 / 3.0, bars == horizons.front() ? ForecastCalibration::fit(samples) : ForecastCalibration()});
+    return calibration;
+}
+
 Checkpoint makeCheckpoint(std::int64_t step)
 {
     Checkpoint checkpoint;
@@ -31,6 +45,7 @@ Checkpoint makeCheckpoint(std::int64_t step)
     checkpoint.dataHash = "abc";
     checkpoint.configToml = "seed = 1\n";
     checkpoint.environment = {1, 2, 0, 255};
+    checkpoint.calibration = makeCalibration("abc", {1, 12, 48});
     return checkpoint;
 }
 
@@ -68,6 +83,7 @@ private slots:
         QVERIFY(read.progress == makeCheckpoint(4096).progress);
         QCOMPARE(read.configToml, makeCheckpoint(1).configToml);
         QVERIFY(read.environment == makeCheckpoint(1).environment);
+        QVERIFY(read.calibration == makeCheckpoint(1).calibration && read.calibration->horizons[0].calibration.isFitted());
 
         AgentNetwork other = makeNetwork(2);
         FlatAdam otherOptimizer(*other);
@@ -109,7 +125,7 @@ private slots:
     void damageIsFound_data()
     {
         QTest::addColumn<QString>("file");
-        for (const char* file : {"model.safetensors", "optimizer.safetensors", "environment.bin", "state.json", "run.toml", "checkpoint.json"})
+        for (const char* file : {"model.safetensors", "optimizer.safetensors", "environment.bin", "state.json", "run.toml", "calibration.json", "checkpoint.json"})
             QTest::newRow(file) << file;
     }
     void damageIsFound()
@@ -145,6 +161,29 @@ private slots:
         }
     }
 
+    /// Written before calibrations were kept, or before the first evaluation.
+    void aCheckpointWithoutCalibrationIsRead()
+    {
+        Saved saved;
+        Checkpoint checkpoint = makeCheckpoint(1);
+        checkpoint.calibration.reset();
+        const fs::path folder = saved.folder / saveCheckpoint(saved.folder, checkpoint, saved.network, saved.optimizer, false, 1);
+        QVERIFY(!fs::exists(folder / "calibration.json"));
+        QVERIFY(!readCheckpoint(folder).calibration);
+    }
+
+    void theCalibrationOfAnotherRunIsRefused()
+    {
+        Saved saved;
+        for (const auto& [foreign, said] : {std::pair{makeCalibration("xyz", {1, 12, 48}), "other data"}, {makeCalibration("abc", {1, 12}), "model.horizons"}}) {
+            Checkpoint checkpoint = makeCheckpoint(1);
+            checkpoint.calibration = foreign;
+            const fs::path folder = saved.folder / saveCheckpoint(saved.folder, checkpoint, saved.network, saved.optimizer, false, 1);
+            const auto failure = failureOf([&] { readCheckpoint(folder); });
+            QVERIFY(failure && failure->kind == ErrorKind::Corrupt && failure->says(said) && failure->says("calibration.json"));
+        }
+    }
+
     void unknownFormatIsRefused()
     {
         Saved saved;
@@ -168,6 +207,26 @@ private slots:
         options.headWidth = 16;
         AgentNetwork other(options);
         QVERIFY_EXCEPTION_THROWN(loadWeights(folder, other, nullptr), Error);
+    }
+
+    /// An ensemble of another size is told by the field that decides it, and nothing is loaded.
+    void anotherNumberOfForecastsIsRefused()
+    {
+        AgentNetworkOptions options = makeNetwork(1)->options();
+        options.horizons = 2;
+        options.members = 3;
+        AgentNetwork three(options);
+        FlatAdam optimizer(*three);
+        QTemporaryDir dir;
+        const fs::path folder = dir.path().toStdString();
+        const std::string name = saveCheckpoint(folder, makeCheckpoint(1), three, optimizer, false, 1);
+        options.members = 2;
+        AgentNetwork two(options);
+        const torch::Tensor before = two->parameters().back().clone();
+        const auto failure = failureOf([&] { loadWeights(folder / name, two, nullptr); });
+        QVERIFY(failure && failure->kind == ErrorKind::Corrupt && failure->says("forecast.members") && failure->says("forecast_hidden.weight"));
+        QVERIFY(torch::equal(two->parameters().back(), before));
+        loadWeights(folder / name, three, nullptr);
     }
 
     void aFolderOfTheSameStepIsReplaced()

@@ -4,8 +4,12 @@
 
 #include "agent/config/ConfigFile.h"
 #include "agent/evaluation/Evaluator.h"
+#include "agent/evaluation/ForecastSamples.h"
+#include "agent/ppo/Checkpoint.h"
 #include "agent/ppo/EntrySizer.h"
 #include "agent/ppo/SampleAction.h"
+#include "env/TradingEnv.h"
+#include "models/ModelFactory.h"
 #include "tests/support/TrainingRun.h"
 
 using namespace btcai;
@@ -14,6 +18,16 @@ using namespace btcai::test;
 namespace {
 
 bool near(double a, double b) { return std::abs(a - b) <= 1e-6 * std::max(1e-3, std::abs(b)); }
+
+/// Of forecasts over 4 bars that said `said` where the outcomes were `truth`, in turn above and below the mean: the factor is their ratio, the
+/// chance of going up one half.
+RunCalibration overconfident(double said, double truth)
+{
+    std::vector<ForecastSample> samples;
+    for (int i = 0; i < 400; ++i)
+        samples.push_back({0.0, said, i % 2 == 0 ? truth : -truth});
+    return {.step = 0, .dataHash = {}, .horizons = {{4, 1.0, ForecastCalibration::fit(samples)}}};
+}
 
 constexpr std::uint8_t kFlat = 0, kLong = 1, kShort = 2;
 
@@ -41,7 +55,7 @@ class TestEntrySizer : public QObject {
             t[0][1][1] = last;
             return t;
         };
-        return {of(99.0, mean / scale), of(2.0, std::log(deviation / scale))};
+        return {of(99.0, mean / scale), of(2.0, std::log(deviation / scale)), torch::zeros({1, 2, 2})};
     }
 
 private slots:
@@ -92,11 +106,99 @@ private slots:
         QCOMPARE(s.size(logits, kLong, 0, 1), 1.0);
     }
 
+    // The network says half of the deviation there is. The limit of 4 % takes half of the size where it took a quarter, and half Kelly, which
+    // falls with the square, leaves a quarter: 0.075 of the full size instead of 0.3.
+    void anOverconfidentNetworkEntersLess()
+    {
+        const std::vector<float> logits{0, 0, 0};
+        EntrySizer limited = sizer({{"sizing.method", "uncertainty"}, {"sizing.max_uncertainty", "0.04"}});
+        limited.setForecasts(forecasts(0.0, 0.01));
+        QVERIFY(near(limited.size(logits, kLong, 0, 1), 0.75));
+        limited.calibrate(overconfident(0.01, 0.02));
+        QVERIFY(limited.isCalibrated() && near(limited.size(logits, kLong, 0, 1), 0.5));
+        limited.calibrate(overconfident(0.01, 0.05)); // beyond the limit
+        QCOMPARE(limited.size(logits, kLong, 0, 1), 0.0);
+
+        EntrySizer kelly = sizer({{"sizing.method", "full-distribution"}});
+        kelly.setForecasts(forecasts(0.006, 0.1));
+        QVERIFY(near(kelly.size(logits, kLong, 0, 1), 0.3));
+        kelly.calibrate(overconfident(0.1, 0.2));
+        QVERIFY(near(kelly.size(logits, kLong, 0, 1), 0.075));
+        kelly.calibrate({}); // which has not the horizon: as before
+        QVERIFY(!kelly.isCalibrated() && near(kelly.size(logits, kLong, 0, 1), 0.3));
+    }
+
+    // Forecasts of half a deviation up were followed by a rise in 300 of 500 cases, of half a deviation down in 150 of 500: that is what the side
+    // is worth, however sure the policy is; between the two in proportion.
+    void calibratedConfidenceIsHowOftenThePriceWentThatWay()
+    {
+        std::vector<ForecastSample> samples;
+        for (int i = 0; i < 1000; ++i)
+            samples.push_back({i % 2 == 0 ? 0.005 : -0.005, 0.01, i / 2 % 10 < (i % 2 == 0 ? 6 : 3) ? 0.01 : -0.01});
+        EntrySizer s = sizer({{"sizing.method", "confidence"}});
+        s.calibrate({.step = 0, .dataHash = {}, .horizons = {{4, 1.0, ForecastCalibration::fit(samples)}}});
+        const std::vector<float> sure{0.0F, 5.0F, 5.0F};
+        for (const auto& [mean, up] : {std::pair{0.005, 0.6}, {0.0, 0.45}, {-0.005, 0.3}}) {
+            s.setForecasts(forecasts(mean, 0.01));
+            QVERIFY(near(s.size(sure, kLong, 0, 1), up) && near(s.size(sure, kShort, 0, 1), 1.0 - up));
+        }
+    }
+
+    // Live there are no data: the unit of the forecasts comes from the checkpoint.
+    void aCheckpointIsEnoughToSizeBy()
+    {
+        RunCalibration calibration = overconfident(0.01, 0.02);
+        calibration.horizons[0].targetScale = m_tensors.targetScale()[1];
+        const std::vector<FieldOverride> fields{{"model.horizons", "1,4"}, {"sizing.method", "uncertainty"}, {"sizing.max_uncertainty", "0.04"}};
+        EntrySizer s(parseRunConfig("", "test", fields), calibration);
+        s.setForecasts(forecasts(0.0, 0.01));
+        QVERIFY(s.isCalibrated() && near(s.size(std::vector<float>{0, 0}, kLong, 0, 1), 0.5));
+        QVERIFY_EXCEPTION_THROWN(EntrySizer(parseRunConfig("", "test", fields), RunCalibration{}), Error);
+    }
+
+    // The one in a run's last checkpoint is of its last weights and of the validation part: the root mean square of what its forecasts missed by there,
+    // over what they said, worked out here. With it, and 10,000 times it, the test part is traded, and not.
+    void aRunKeepsTheCalibrationOfItsValidationPart()
+    {
+        QTemporaryDir folder;
+        RunConfig config = tinyConfig();
+        config.sizing.method = "uncertainty";
+        config.sizing.maxUncertainty = 1.0;
+        config.model.holdBias = 0.0;
+        CollectingSink sink;
+        RunControl control;
+        RunFolder run = RunFolder::create(std::filesystem::path(folder.path().toStdString()) / "run", config);
+        const TrainingResult result = Trainer(run, config, sink, control, [](const RunConfig&) { return smallSeries(); }).run(false);
+        const auto latest = run.checkpoints() / findCheckpoint(run.checkpoints(), "latest").value();
+        const Checkpoint checkpoint = readCheckpoint(latest);
+        const auto context = static_cast<std::size_t>(MarketEncoder(agentNetworkOptions(config, 1, 1, 2).encoder)->contextRows());
+        const MarketDataset dataset = makeMarketDataset(config, MarketData(smallSeries()), context, &checkpoint.normalizer);
+        const MarketTensors tensors(dataset, {1, 4}, torch::kCPU);
+        AgentNetwork network = makeAgentNetwork(agentNetworkOptions(config, static_cast<std::int64_t>(dataset.features.columns()),
+                                                                    static_cast<std::int64_t>(TradingEnv::kObservationSize), 2), 9);
+        loadWeights(latest, network, nullptr);
+        const auto samples = forecastRows(network, tensors, dataset.split.validation);
+        for (std::size_t h = 0; h < 2; ++h) {
+            double sum = 0.0;
+            for (const ForecastSample& s : samples[h].samples)
+                sum += std::pow((s.outcome - s.mean) / s.deviation, 2);
+            const double factor = std::sqrt(sum / static_cast<double>(samples[h].samples.size()));
+            const HorizonCalibration& kept = checkpoint.calibration.value().horizons.at(h);
+            QVERIFY(near(kept.calibration.deviationFactor(), factor) && std::abs(factor - 1.0) > 1e-3);
+            QCOMPARE(kept.targetScale, tensors.targetScale()[h]);
+        }
+        const auto traded = [&](const RunCalibration* by) { return evaluatePart(network, dataset, tensors, config, "test", 0, by).evaluation.rows; };
+        QVERIFY(traded(&*checkpoint.calibration) == result.test->rows);
+        QVERIFY(traded(nullptr) != result.test->rows && result.test->rows[0].turnover > 0.0);
+        const RunCalibration hopeless = overconfident(1.0, 10'000.0);
+        QCOMPARE(traded(&hopeless)[0].turnover, 0.0);
+    }
+
     // One bar, the first horizon, when it is asked for.
     void theHorizonIsTheOneAskedFor()
     {
         EntrySizer s = sizer({{"sizing.method", "uncertainty"}, {"sizing.max_uncertainty", "0.04"}, {"sizing.horizon_bars", "1"}});
-        ForecastOutput output{torch::zeros({1, 1, 2}), torch::zeros({1, 1, 2})};
+        ForecastOutput output{torch::zeros({1, 1, 2}), torch::zeros({1, 1, 2}), torch::zeros({1, 1, 2})};
         output.logDeviation[0][0][0] = std::log(0.01 / m_tensors.targetScale()[0]);
         s.setForecasts(output);
         QVERIFY(near(s.size(std::vector<float>{0, 0}, kLong, 0, 0), 0.75));

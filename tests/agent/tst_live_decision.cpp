@@ -162,6 +162,35 @@ private slots:
             QVERIFY(missing > 80);
     }
 
+    /// By the calibration of a checkpoint alone, as the batch sizes by its data and the same calibration.
+    void sizesAreThoseOfTheBatch()
+    {
+        RunConfig config = tinyConfig();
+        config.sizing.method = "uncertainty";
+        config.sizing.maxUncertainty = 0.05;
+        Batch batch(config);
+        const MarketTensors tensors(batch.dataset, forecastHorizons(config), torch::kCPU);
+        std::vector<ForecastSample> samples;
+        for (int i = 0; i < 200; ++i)
+            samples.push_back({0.0, 1.0, i % 2 == 0 ? 1.5 : -1.5});
+        const RunCalibration calibration{.step = 0, .dataHash = {}, .horizons = {{4, tensors.targetScale()[1], ForecastCalibration::fit(samples)}}};
+        EntrySizer sizer(config, tensors);
+        sizer.calibrate(calibration);
+        sizer.setForecasts(batch.forecast);
+        LiveDecision live{batch.network, batch.dataset.normalizer, batch.series.startTime(), batch.series.intervalSeconds(), EntrySizer(config, calibration)};
+        int entries = 0;
+        for (std::size_t row = 0; row < static_cast<std::size_t>(batch.start + 100); ++row) {
+            pushRow(live, batch.series, row);
+            if (row < static_cast<std::size_t>(batch.start))
+                continue;
+            const auto i = static_cast<std::int64_t>(row) - batch.start;
+            const Decision decision = live.decide(batch.state(i));
+            QVERIFY(std::abs(decision.size - sizer.size(decision.logits, decision.action, 0, i)) < 1e-5);
+            entries += decision.size < 1.0 ? 1 : 0;
+        }
+        QVERIFY(entries > 10);
+    }
+
     /// Rows that only a later bar tells to be missing.
     void barsThatNeverCameAreMissingRows()
     {

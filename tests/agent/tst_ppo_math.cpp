@@ -234,6 +234,14 @@ private slots:
         QCOMPARE(gaussianNll(mean, logDeviation, torch::full({2}, std::nan(""))).item<float>(), 0.0F);
     }
 
+    // Deviation 1, errors 2 and 4: 2 and 8 each, counted twice and not at all, over two targets: 2.
+    void forecastLossCountsEachTargetByItsWeight()
+    {
+        const Tensor zero = torch::zeros({2});
+        QVERIFY(near(gaussianNll(zero, zero, torch::tensor({2.0F, 4.0F}), torch::tensor({2.0F, 0.0F})).item<double>(), 2.0));
+        QVERIFY(near(gaussianNll(zero, zero, torch::tensor({2.0F, 4.0F}), torch::ones({2})).item<double>(), 5.0));
+    }
+
     // First step of Adam: both moments are corrected to g and g^2, so the step is lr * g / (|g| + eps).
     void adamFirstStepByHand()
     {

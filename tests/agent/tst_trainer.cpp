@@ -79,6 +79,20 @@ std::vector<torch::Tensor> copyOf(const std::vector<torch::Tensor>& tensors)
     return copies;
 }
 
+/// From a row on changed beyond recognition: another level, and twice the moves.
+BarSeries changedFrom(std::size_t row, const BarSeries& series)
+{
+    std::vector<Bar> bars;
+    for (std::size_t i = 0; i < series.size(); ++i) {
+        Bar bar = *series.bar(i);
+        const auto changed = [&](double price) { return 3.0 * price * price / series.close()[row]; };
+        if (i > row)
+            bar = {bar.timestamp, changed(bar.open), changed(bar.high), changed(bar.low), changed(bar.close), bar.volume * 7.0};
+        bars.push_back(bar);
+    }
+    return BarSeries::fromBars(series.instrument(), series.intervalSeconds(), bars);
+}
+
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 /// Puts a NaN into one place, in the iterations that are asked for.
@@ -112,6 +126,16 @@ TrainingHooks spoilAt(const QString& place, std::function<bool(std::int64_t)> wh
 
 class TrainerTest : public QObject {
     Q_OBJECT
+
+    static void forecasts()
+    {
+        QTest::addColumn<int>("members");
+        QTest::addColumn<QString>("sizing");
+        QTest::newRow("one forecast") << 1 << "fixed";
+        QTest::newRow("three forecasts") << 3 << "fixed";
+        QTest::newRow("sized by a calibrated forecast") << 1 << "confidence";
+    }
+
 private slots:
     void sameSeedSameRunOtherSeedOtherRun()
     {
@@ -126,10 +150,13 @@ private slots:
     }
 
     /// One update of a minibatch of two stretches, by one thread and by two: the same gradient (the first moment is a tenth of it), and
-    /// by two threads twice the same bits.
+    /// by two threads twice the same bits. With an ensemble too, whose members count the bars differently.
+    void theGradientDoesNotDependOnTheThreads_data() { forecasts(); }
     void theGradientDoesNotDependOnTheThreads()
     {
         RunConfig config = tinyConfig();
+        QFETCH(int, members);
+        config.forecast.members = members;
         config.ppo.stretchesPerMinibatch = 2;
         config.ppo.epochs = 1;
         config.ppo.maxGradNorm = 1e6;
@@ -152,22 +179,28 @@ private slots:
     }
 
     /// Stopped after each possible iteration and resumed: the weights of the run that was never interrupted.
+    void stoppedAndResumedIsUndisturbed_data() { forecasts(); }
     void stoppedAndResumedIsUndisturbed()
     {
-        const RunConfig config = tinyConfig();
+        QFETCH(int, members);
+        QFETCH(QString, sizing);
+        RunConfig config = tinyConfig();
+        config.forecast.members = members;
+        config.sizing.method = sizing.toStdString();
+        const BarSeries series = smallSeries();
         Run whole;
-        whole.train(config);
+        whole.train(config, false, {}, series);
         for (std::int64_t stop = 1; stop < 10; stop += 2) {
             Run run;
             {
                 RunFolder folder = RunFolder::create(run.path, config);
                 StopAfter sink(run.control, stop);
-                Trainer trainer(folder, config, sink, run.control, [](const RunConfig&) { return tinySeries(); });
+                Trainer trainer(folder, config, sink, run.control, [&](const RunConfig&) { return series; });
                 QVERIFY(trainer.run(false).end == TrainingEnd::Stopped);
             }
             Run rest;
             rest.path = run.path;
-            QVERIFY(rest.train(config, true).end == TrainingEnd::Finished);
+            QVERIFY(rest.train(config, true, {}, series).end == TrainingEnd::Finished);
             QVERIFY2(rest.finalWeights() == whole.finalWeights(), qPrintable(QString("stopped after %1").arg(stop)));
             QCOMPARE(rest.sink.all<protocol::Resumed>().front().step, stop * 64);
         }
@@ -223,19 +256,50 @@ private slots:
     void nothingAfterTheTrainingPartChangesTheWeights()
     {
         // The last fifth of the series is changed beyond recognition: what was learned must not.
-        const BarSeries series = tinySeries();
-        std::vector<Bar> bars;
-        for (std::size_t i = 0; i < series.size(); ++i) {
-            Bar bar = *series.bar(i);
-            if (i > series.size() * 4 / 5)
-                bar = {bar.timestamp, bar.open * 3.0, bar.high * 3.0, bar.low * 3.0, bar.close * 3.0, bar.volume * 7.0};
-            bars.push_back(bar);
-        }
-        RunConfig config = tinyConfig();
         Run a, b;
-        a.train(config);
-        b.train(config, false, {}, BarSeries::fromBars(series.instrument(), series.intervalSeconds(), bars));
+        a.train(tinyConfig());
+        b.train(tinyConfig(), false, {}, changedFrom(tinySeries().size() * 4 / 5, tinySeries()));
         QVERIFY(a.finalWeights() == b.finalWeights());
+    }
+
+    /// With entries sized by it, so that it goes into the weights: neither knows of the test part.
+    void nothingOfTheTestPartChangesTheCalibration()
+    {
+        RunConfig config = tinyConfig();
+        config.sizing.method = "confidence";
+        Run a, b, c;
+        const BarSeries series = smallSeries();
+        a.train(config, false, {}, series);
+        const auto info = a.sink.all<protocol::RunInfo>().front();
+        const auto calibrationOf = [](const Run& run) { return readCheckpoint(run.finalCheckpoint()).calibration.value(); };
+        const auto at = [&](std::int64_t time) { return static_cast<std::size_t>((time - series.startTime()) / series.intervalSeconds()); };
+        b.train(config, false, {}, changedFrom(at(info.testFrom), series));
+        QVERIFY(a.finalWeights() == b.finalWeights());
+        QVERIFY(calibrationOf(a).horizons == calibrationOf(b).horizons);
+        QVERIFY(std::ranges::all_of(calibrationOf(a).horizons, [](const HorizonCalibration& of) { return of.calibration.isFitted(); }));
+        QCOMPARE(calibrationOf(a).step, std::int64_t{640});
+        c.train(config, false, {}, changedFrom(at(info.validationFrom + (info.validationTo - info.validationFrom) / 2), series));
+        QVERIFY(calibrationOf(a).horizons != calibrationOf(c).horizons);
+    }
+
+    /// It counts in training from the first evaluation on, and until then the run says once that there is none.
+    void trainingIsSizedByTheCalibration()
+    {
+        std::map<std::pair<std::string, std::int64_t>, std::string> weights;
+        for (const char* const method : {"fixed", "confidence"})
+            for (const std::int64_t every : {4, 100}) {
+                RunConfig config = tinyConfig();
+                config.sizing.method = method;
+                config.train.evaluateEvery = every;
+                Run run;
+                run.train(config, false, {}, smallSeries());
+                weights[{method, every}] = run.finalWeights();
+                const auto notices = run.sink.all<protocol::Notice>();
+                const auto said = std::ranges::count(notices, "sizing-uncalibrated", &protocol::Notice::kind);
+                QCOMPARE(said, config.sizing.method == "fixed" ? 0 : 1);
+            }
+        QVERIFY((weights[{"fixed", 4}] == weights[{"fixed", 100}]));
+        QVERIFY((weights[{"confidence", 4}] != weights[{"confidence", 100}]));
     }
 
     /// Wherever it comes from: caught within its own update, weights and moments as before, the learning rate halved.

@@ -154,6 +154,31 @@ private slots:
         QVERIFY2(result.code == 2 && result.says("step-99"), result.shown());
     }
 
+    // An ensemble's table tells noise from what is unknown. Sized by its calibration, the checkpoint trades the test part as the run did; a checkpoint
+    // that holds none says so.
+    void anEnsembleIsJudgedAndSizes()
+    {
+        const QString run = m_folder.filePath("ensemble");
+        const CliResult trained = runBtcai(QStringList{"train", "--data", m_data, "--run", run, "--steps", "1280", "--json", "--forecast.members", "3",
+                                                       "--sizing.method", "confidence"} + tinyRun());
+        QVERIFY2(trained.code == 0, trained.shown());
+        for (const Json& judged : trained.json()["calibration"])
+            QVERIFY2(judged["epistemic"].get<double>() > 0.0 && judged["aleatoric"].get<double>() > 0.0, trained.out);
+        QVERIFY(!m_trained.json()["calibration"][0].contains("epistemic"));
+        const CliResult again = runBtcai({"evaluate", "--run", run, "--json"});
+        QVERIFY2(again.json()["evaluation"]["rows"] == trained.json()["evaluation"]["rows"] && !again.json().contains("sizing_calibrated"), again.out);
+        const CliResult table = runBtcai({"evaluate", "--run", run});
+        QVERIFY2(table.out.contains("noise / unknown bps") && !table.out.contains("holds no calibration"), table.out);
+
+        const std::string latest = readText(run + "/checkpoints/latest");
+        const QString index = run + "/checkpoints/" + QString::fromStdString(latest).trimmed() + "/checkpoint.json";
+        Json sums = parseJson(readText(index), "index");
+        sums["sha256"].erase("calibration.json");
+        writeText(index, sums.dump());
+        const CliResult raw = runBtcai({"evaluate", "--run", run});
+        QVERIFY2(raw.code == 0 && raw.out.contains("this checkpoint holds no calibration"), raw.shown());
+    }
+
     // Another seed would give other weights; the same gives the same table.
     void theSameSeedGivesTheSameTable()
     {
@@ -247,7 +272,7 @@ private slots:
         const QString run = copyOfRun("cut-short");
         const QString latest = QString::fromStdString(readText(run + "/checkpoints/latest")).trimmed();
         QStringList files = QDir(run + "/checkpoints/" + latest).entryList(QDir::Files);
-        QCOMPARE(files.size(), 6);
+        QCOMPARE(files.size(), 7);
         for (const QString name : {"model.safetensors", "environment.bin", "checkpoint.json"}) { // the others: tst_checkpoint
             const QString file = run + "/checkpoints/" + latest + "/" + name;
             const std::string whole = readText(file);

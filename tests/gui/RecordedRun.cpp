@@ -97,6 +97,7 @@ Forecast forecastOf(std::int64_t step, std::int64_t horizon, Source& source)
         f.mean.push_back(signal);
         f.deviation.push_back(scale * (1.0 + 0.3 * std::sin(i / 40.0)));
         f.outcome.push_back(signal + scale * source.noise());
+        f.epistemic.push_back(0.3 * scale);
     }
     return f;
 }
@@ -162,7 +163,8 @@ std::vector<Event> recordedEvents(const RecordedRunOptions& options)
             events.push_back(forecastOf(step, horizon, source));
             events.push_back(Calibration{.step = step, .part = "validation", .horizonBars = horizon, .count = 300, .deviationFactor = 1.4,
                                          .deviationRatio = 1.4, .crps = 0.001, .crpsSkill = 0.02, .ece = 0.08, .calibratedEce = 0.02,
-                                         .coverage = {{0.5, 0.36, 0.51, 0.5}, {0.9, 0.76, 0.905, 0.9}}, .reliability = {}, .regimes = {}});
+                                         .coverage = {{0.5, 0.36, 0.51, 0.5}, {0.9, 0.76, 0.905, 0.9}}, .reliability = {}, .regimes = {},
+                                         .epistemic = 0.0006, .aleatoric = 0.0019});
         }
         for (int t = 0; t < options.trades; ++t)
             events.push_back(tradeOf(step, t, source));

@@ -151,7 +151,7 @@ private slots:
         QTRY_VERIFY(find<QLabel>(window, "forecastQuality")->text().contains("300 decisions"));
         auto* const calibration = find<QLabel>(window, "forecastCalibration");
         QVERIFY(calibration->isVisible());
-        for (const char* said : {"90 % intervals held 76", "90.5", "validation part, calibrated on its first half"})
+        for (const char* said : {"90 % intervals held 76", "90.5", "validation part, calibrated on its first half", "0.19 % noise of the market", "0.06 % unknown to the agent"})
             QVERIFY2(calibration->text().contains(said), calibration->text().toUtf8());
         openTab(window, "Trades");
         auto* const trades = find<QTableView>(window, "tradesTable");

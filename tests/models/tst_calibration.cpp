@@ -6,7 +6,8 @@
 
 #include "base/Error.h"
 #include "base/Rng.h"
-#include "models/Calibration.h"
+#include "models/RunCalibration.h"
+#include "tests/support/Failure.h"
 
 using namespace btcai;
 
@@ -209,6 +210,41 @@ private slots:
                                     R"({"deviation_factor":1,"count":20,"up":{"at":[0.5,0.1],"value":[0,1]},"scores":[1]})",
                                     R"({"deviation_factor":1,"count":20,"up":{"at":[],"value":[]},"scores":[2,1]})"})
             QVERIFY_THROWS_EXCEPTION(Error, ForecastCalibration::fromJson(Json::parse(damaged)));
+    }
+
+    void aRunsCalibrationSurvivesItsFile()
+    {
+        const RunCalibration run{.step = 4096, .dataHash = "ab", .horizons = {{1, 0.1 / 3.0, ForecastCalibration::fit(market(500, 1.0, 0.7, 9))}, {12, 0.02, {}}}};
+        const Json json = Json::parse(run.toJson().dump());
+        const RunCalibration read = RunCalibration::fromJson(json);
+        QVERIFY(read == run && read.find(1)->calibration.isFitted() && !read.find(12)->calibration.isFitted() && read.find(2) == nullptr);
+        const auto refused = [&](const char* place, const Json& value, ErrorKind kind) {
+            Json other = json;
+            other[Json::json_pointer(place)] = value;
+            const auto failure = test::failureOf([&] { RunCalibration::fromJson(other); });
+            return failure && failure->kind == kind;
+        };
+        QVERIFY(refused("/format", 2, ErrorKind::Unsupported));
+        QVERIFY(refused("/step", "x", ErrorKind::Corrupt) && refused("/horizons/0/target_scale", 0.0, ErrorKind::Corrupt));
+        QVERIFY(refused("/horizons/0/calibration/count", 0, ErrorKind::Corrupt) && refused("/horizons", 7, ErrorKind::Corrupt));
+    }
+
+    // A probability that is true and says little, 48 to 52 %, is left as it is but for rare draws: a map of 1,500 outcomes would put steps of noise in
+    // its place, five points and more.
+    void anHonestProbabilityIsLeftAsItIs()
+    {
+        int changed = 0;
+        for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+            Rng rng(seed, "honest-test");
+            std::vector<ForecastSample> samples;
+            for (int i = 0; i < 1500; ++i) {
+                const double mean = 0.05 * (2.0 * rng.uniform() - 1.0);
+                samples.push_back({mean, 1.0, mean + rng.normal()});
+            }
+            const auto calibration = ForecastCalibration::fit(samples);
+            changed += std::abs(calibration.upProbability(0.05, 1.0) - upProbability(0.05, calibration.deviationFactor())) > 1e-9 ? 1 : 0;
+        }
+        QVERIFY2(changed <= 12, qPrintable(QString::number(changed)));
     }
 
     void whatCannotBeCalibratedIsRefused()

@@ -108,12 +108,12 @@ private:
     protocol::Forecast forecast()
     {
         const std::size_t points = m_rng.below(4);
-        return {whole(), whole(), times(points), reals(points), reals(points), reals(points)};
+        return {whole(), whole(), times(points), reals(points), reals(points), reals(points), reals(m_rng.below(2) == 0 ? points : 0)};
     }
 
     protocol::Calibration calibration()
     {
-        protocol::Calibration c{whole(), text(), whole(), whole(), real(), real(), real(), real(), real(), real(), {}, {}, {}};
+        protocol::Calibration c{whole(), text(), whole(), whole(), real(), real(), real(), real(), real(), real(), {}, {}, {}, real(), real()};
         for (std::size_t i = m_rng.below(3); i > 0; --i)
             c.coverage.push_back({real(), real(), real(), real()});
         for (std::size_t i = m_rng.below(3); i > 0; --i)

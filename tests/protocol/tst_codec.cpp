@@ -211,6 +211,27 @@ private slots:
         QVERIFY(eventFailure(metrics.dump())->says("'values'"));
     }
 
+    // The parts of a forecast's uncertainty came later, and stand only where there is an ensemble.
+    void theEpistemicPartIsWrittenWhereThereIsOne()
+    {
+        const Json plain = parseJson(linesOf("session-v1.jsonl")[9], "fixture");
+        Json json = plain;
+        QVERIFY(decoded<Forecast>(json.dump()).epistemic.empty());
+        json["epistemic"] = {0.001, 0.002};
+        const Forecast forecast = decoded<Forecast>(json.dump());
+        QVERIFY((forecast.epistemic == std::vector<double>{0.001, 0.002}));
+        QVERIFY(parseJson(encode(Event(forecast)), "encoded") == json);
+        json["epistemic"].push_back(1);
+        const auto failure = eventFailure(json.dump());
+        QVERIFY(failure && failure->says("'epistemic'"));
+
+        json = parseJson(linesOf("session-v1.jsonl")[12], "fixture");
+        json["epistemic"] = 0.25, json["aleatoric"] = 0.5;
+        const Calibration calibration = decoded<Calibration>(json.dump());
+        QVERIFY(calibration.epistemic == 0.25 && calibration.aleatoric == 0.5);
+        QVERIFY(parseJson(encode(Event(calibration)), "encoded") == json);
+    }
+
     void unequalListsAreRefused()
     {
         for (const char* list : {"time", "mean", "deviation", "outcome"}) {

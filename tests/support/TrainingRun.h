@@ -68,4 +68,10 @@ inline BarSeries tinySeries()
     return makeSyntheticMarket({.bars = 2600, .seed = 5}).series;
 }
 
+/// Whose validation part is long enough to calibrate forecasts on.
+inline BarSeries smallSeries()
+{
+    return makeSyntheticMarket({.bars = 5000, .seed = 5}).series;
+}
+
 } // namespace btcai::test

@@ -19,6 +19,7 @@ namespace {
 constexpr int kMean = 0;
 constexpr int kOutcome = 1;
 constexpr int kBand = 0;
+constexpr int kEpistemicBand = 1;
 
 ChartOptions forecastOptions()
 {
@@ -53,11 +54,15 @@ QString calibrationText(const protocol::Calibration& c)
     const auto at = std::ranges::find(c.coverage, 0.9, &protocol::IntervalCoverage::level);
     if (at == c.coverage.end())
         return {};
+    const QString unknown = c.epistemic > 0.0 ? ForecastPanel::tr("  ·  deviation: %1 noise of the market, %2 unknown to the agent")
+                                                    .arg(formatValue(c.aleatoric, Quantity::Return), formatValue(c.epistemic, Quantity::Return))
+                                              : QString();
     const QString part = c.part == "test" ? ForecastPanel::tr("test part, calibrated on the validation part")
                                           : ForecastPanel::tr("validation part, calibrated on its first half");
     return ForecastPanel::tr("90 % intervals held %1 as forecast, %2 calibrated, %3 steered  ·  error of the probability of going up %4, calibrated %5  ·  CRPS skill %6  ·  %7")
         .arg(formatValue(at->raw, Quantity::Share), formatValue(at->calibrated, Quantity::Share), formatValue(at->running, Quantity::Share),
-             formatValue(c.ece, Quantity::Share), formatValue(c.calibratedEce, Quantity::Share), formatValue(c.crpsSkill, Quantity::Return), part);
+             formatValue(c.ece, Quantity::Share), formatValue(c.calibratedEce, Quantity::Share), formatValue(c.crpsSkill, Quantity::Return), part)
+        + unknown;
 }
 
 } // namespace
@@ -104,13 +109,15 @@ ForecastPanel::ForecastPanel(std::shared_ptr<const RunSelection> selection, cons
     m_calibration->setWordWrap(true);
     m_calibration->setToolTip(tr("Share of outcomes within intervals that should hold 90 %: of the network's own deviation, of conformal intervals, and of "
                                  "intervals steered by what came. Then how far the probability of going up is off, and how much better the forecast is than "
-                                 "the same distribution every time."));
+                                 "the same distribution every time. With an ensemble of forecasts: the part of the deviation that is noise, and the part that "
+                                 "more data would take away."));
     m_calibration->hide();
 
     m_chart = new TimeSeriesChart(forecastOptions(), context, this);
     m_chart->addSeries(tr("forecast"), SeriesRole::Agent);
     m_chart->addSeries(tr("outcome"), SeriesRole::BuyAndHold);
     m_chart->addBand(kMean, tr("forecast ± deviation"));
+    m_chart->addBand(kMean, tr("of it unknown to the agent"));
     m_chart->setFeed({[this] { return m_selection->revision() + (m_horizonEpoch << 56U); },
                       [this](TimeSeriesChart& chart) { fill(chart); }});
 
@@ -181,14 +188,19 @@ void ForecastPanel::fill(TimeSeriesChart& chart)
     if (!forecast)
         return;
     const std::vector<double> time(forecast->time.begin(), forecast->time.end());
-    std::vector<double> lower(time.size()), upper(time.size());
-    for (std::size_t i = 0; i < time.size(); ++i) {
-        lower[i] = forecast->mean[i] - forecast->deviation[i];
-        upper[i] = forecast->mean[i] + forecast->deviation[i];
-    }
     chart.setPoints(kMean, time, forecast->mean);
     chart.setPoints(kOutcome, time, forecast->outcome);
-    chart.setBand(kBand, time, lower, upper);
+    const auto setBand = [&](int band, const std::vector<double>& half) {
+        std::vector<double> lower, upper;
+        for (std::size_t i = 0; i < half.size(); ++i) {
+            lower.push_back(forecast->mean[i] - half[i]);
+            upper.push_back(forecast->mean[i] + half[i]);
+        }
+        chart.setBand(band, time, lower, upper);
+    };
+    setBand(kBand, forecast->deviation);
+    if (!forecast->epistemic.empty())
+        setBand(kEpistemicBand, forecast->epistemic);
 }
 
 } // namespace btcai::gui
