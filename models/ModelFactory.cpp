@@ -42,12 +42,14 @@ std::int64_t parameterCount(torch::nn::Module& module)
     return count;
 }
 
-torch::Device selectDevice(const std::string& name)
+torch::Device selectDevice(const std::string& name, int index)
 {
     const bool cuda = torch::cuda::is_available();
     if (name == "cuda" && !cuda)
         throw Error(ErrorKind::Unsupported, "device = cuda: this machine or this build of libtorch has no CUDA; use cpu or auto");
-    return torch::Device(name == "cpu" || !cuda ? torch::kCPU : torch::kCUDA);
+    if (name == "cpu" || !cuda)
+        return torch::kCPU;
+    return index == 0 ? torch::Device(torch::kCUDA) : torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index % static_cast<int>(torch::cuda::device_count())));
 }
 
 int setThreads(std::int64_t threads)

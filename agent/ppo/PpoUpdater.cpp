@@ -1,9 +1,11 @@
 #include "agent/ppo/PpoUpdater.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
+#include "agent/distributed/RankGroup.h"
 #include "agent/ppo/HeadLoss.h"
 #include "base/Rng.h"
 
@@ -24,52 +26,61 @@ std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, st
     return order;
 }
 
-/// What one step of the optimiser learns from: B stretches (without a market: B samples, each a stretch of one step of one account).
+/// Part i of `parts` of so many: as even as can be, in order.
+RowRange partOf(std::size_t all, std::size_t i, std::size_t parts) { return {all * i / parts, all * (i + 1) / parts}; }
+
+/// What one step of the optimiser learns from: B stretches (without a market: B samples, each a stretch of one step of one account), a rank's
+/// share of the whole minibatch.
 struct Minibatch {
     Tensor state;                                        ///< [B, T, M, S]
-    Tensor action, logProbability, advantage, returns;   ///< [B, T, M]; the advantages normalised if asked for
+    Tensor action, logProbability, advantage, returns;   ///< [B, T, M]; the advantages normalised over the whole minibatch if asked for
     Tensor features;                                     ///< [B, context + T, F], undefined without a market
     Tensor targets;                                      ///< [B, T, H], undefined without forecasts
-    double knownTargets = 0.0;
+    double knownTargets = 0.0;                           ///< of the whole minibatch
+    double samples = 0.0;                                ///< the same
 
-    std::int64_t count() const { return state.size(0); }
-    /// The stretches of part i of `parts`: as even as can be, in order.
-    RowRange part(std::size_t i, std::size_t parts) const
-    {
-        const auto all = static_cast<std::size_t>(count());
-        return {all * i / parts, all * (i + 1) / parts};
-    }
+    std::size_t count() const { return static_cast<std::size_t>(state.size(0)); }
 };
 
-Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options, torch::Device device,
-               const std::function<Tensor(const Tensor&)>& asStretches)
+Tensor cut(const Tensor& tensor, RowRange part)
 {
-    const auto take = [&](const Tensor& tensor) { return asStretches(tensor).index_select(0, indices).to(device); };
-    Minibatch batch{.state = take(buffer.state), .action = take(buffer.action), .logProbability = take(buffer.logProbability),
-                    .advantage = take(buffer.advantage), .returns = take(buffer.returns), .features = {}, .targets = {}};
-    if (options.normalizeAdvantages)
-        batch.advantage = normalizedAdvantage(batch.advantage);
-    return batch;
+    return tensor.narrow(0, static_cast<std::int64_t>(part.first), static_cast<std::int64_t>(part.size()));
 }
 
-Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market, std::int64_t contextRows, const Tensor& indices,
+Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options, torch::Device device,
+               const std::function<Tensor(const Tensor&)>& asStretches)
+{
+    const Tensor own = cut(indices, share);
+    const auto take = [&](const Tensor& tensor, const Tensor& which) { return asStretches(tensor).index_select(0, which).to(device); };
+    Tensor advantage = take(buffer.advantage, indices);
+    if (options.normalizeAdvantages)
+        advantage = normalizedAdvantage(advantage);
+    return {.state = take(buffer.state, own), .action = take(buffer.action, own), .logProbability = take(buffer.logProbability, own),
+            .advantage = cut(advantage, share), .returns = take(buffer.returns, own), .features = {}, .targets = {},
+            .samples = static_cast<double>(advantage.numel())};
+}
+
+Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market, std::int64_t contextRows, const Tensor& indices, RowRange share,
                         const RunConfig::Ppo& options)
 {
-    Minibatch batch = pick(buffer, indices, options, market.device(), [](const Tensor& tensor) { return tensor; });
+    Minibatch batch = pick(buffer, indices, share, options, market.device(), [](const Tensor& tensor) { return tensor; });
     std::vector<std::int64_t> starts;
     for (std::int64_t i = 0; i < indices.numel(); ++i)
         starts.push_back(buffer.startRow[static_cast<std::size_t>(indices[i].item<std::int64_t>())]);
-    batch.features = market.stretches(starts, contextRows, buffer.steps);
+    const auto first = starts.begin();
+    batch.features = market.stretches({first + static_cast<std::ptrdiff_t>(share.first), first + static_cast<std::ptrdiff_t>(share.last)}, contextRows,
+                                      buffer.steps);
     if (!market.horizons().empty()) {
-        batch.targets = market.targets(starts, buffer.steps);
-        batch.knownTargets = torch::isfinite(batch.targets).sum().item<double>();
+        const Tensor targets = market.targets(starts, buffer.steps);
+        batch.knownTargets = torch::isfinite(targets).sum().item<double>();
+        batch.targets = cut(targets, share);
     }
     return batch;
 }
 
-Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options)
+Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options)
 {
-    return pick(buffer, indices, options, torch::kCPU, [](const Tensor& tensor) {
+    return pick(buffer, indices, share, options, torch::kCPU, [](const Tensor& tensor) {
         return tensor.dim() == 4 ? tensor.reshape({-1, 1, 1, tensor.size(3)}) : tensor.reshape({-1, 1, 1});
     });
 }
@@ -79,17 +90,30 @@ struct PartLoss {
     HeadLossSums heads;
     double forecast = 0.0;
 
-    void add(const PartLoss& other)
+    std::array<double*, 7> sums()
     {
-        heads.total += other.heads.total;
-        heads.policy += other.heads.policy;
-        heads.value += other.heads.value;
-        heads.entropy += other.heads.entropy;
-        heads.approxKl += other.heads.approxKl;
-        heads.clipFraction += other.heads.clipFraction;
-        forecast += other.forecast;
+        return {&heads.total, &heads.policy, &heads.value, &heads.entropy, &heads.approxKl, &heads.clipFraction, &forecast};
+    }
+    void add(PartLoss other)
+    {
+        const auto to = sums(), from = other.sums();
+        for (std::size_t i = 0; i < to.size(); ++i)
+            *to[i] += *from[i];
     }
 };
+
+/// Each rank left its part of the gradient and of the losses: afterwards all have the minibatch's, the same bits.
+void sumOverRanks(RankGroup& group, Tensor& gradients, PartLoss& loss)
+{
+    const auto sums = loss.sums();
+    Tensor losses = torch::empty({static_cast<std::int64_t>(sums.size())}, torch::kFloat64);
+    double* const values = losses.data_ptr<double>();
+    for (std::size_t i = 0; i < sums.size(); ++i)
+        values[i] = *sums[i];
+    group.sum({gradients, losses});
+    for (std::size_t i = 0; i < sums.size(); ++i)
+        *sums[i] = values[i];
+}
 
 /// The same as headLoss by libtorch's operations, for other devices than the CPU; adds its loss to `total`.
 HeadLossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSamples& samples, const PpoLossOptions& options, Tensor& total)
@@ -107,24 +131,21 @@ HeadLossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const He
 /// Forward and backward pass over some stretches of the batch. Leaves their share of the gradient in the network.
 PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, const RunConfig::Ppo& options, UpdateSchedule schedule)
 {
-    const auto first = static_cast<std::int64_t>(part.first);
-    const auto count = static_cast<std::int64_t>(part.size());
-    const auto cut = [&](const Tensor& tensor) { return tensor.narrow(0, first, count); };
+    const auto own = [part](const Tensor& tensor) { return cut(tensor, part); };
     const PpoLossOptions lossOptions{.clipRange = options.clipRange,
                                      .valueCoefficient = options.valueCoefficient,
                                      .entropyCoefficient = schedule.entropyCoefficient};
-    HeadSamples samples{.state = cut(batch.state), .action = cut(batch.action), .logProbability = cut(batch.logProbability),
-                        .advantage = cut(batch.advantage), .returns = cut(batch.returns), .marketShare = {},
-                        .minibatch = static_cast<double>(batch.action.numel())};
+    HeadSamples samples{.state = own(batch.state), .action = own(batch.action), .logProbability = own(batch.logProbability),
+                        .advantage = own(batch.advantage), .returns = own(batch.returns), .marketShare = {}, .minibatch = batch.samples};
 
     PartLoss sums;
     Tensor z;
     Tensor total; // of what goes backward through libtorch
     if (batch.features.defined()) {
-        z = network->encoder()(cut(batch.features)).embedding;
+        z = network->encoder()(own(batch.features)).embedding;
         if (batch.targets.defined() && network->options().horizons > 0) {
             const ForecastOutput forecast = network->forecast(z);
-            const Tensor targets = cut(batch.targets);
+            const Tensor targets = own(batch.targets);
             const double known = torch::isfinite(targets).sum().item<double>();
             const Tensor loss = gaussianNll(forecast.mean, forecast.logDeviation, targets) * (known / std::max(batch.knownTargets, 1.0));
             sums.forecast = loss.item<double>();
@@ -157,8 +178,8 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
 
 } // namespace
 
-PpoUpdater::PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed)
-    : m_network(std::move(network)), m_optimizer(optimizer), m_market(market), m_seed(seed)
+PpoUpdater::PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed, RankGroup* group)
+    : m_network(std::move(network)), m_optimizer(optimizer), m_market(market), m_seed(seed), m_group(group)
 {
 }
 
@@ -200,17 +221,19 @@ UpdateStatistics PpoUpdater::update(const RolloutBuffer& buffer, const RunConfig
 bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options,
                       UpdateSchedule schedule, UpdateStatistics& sums)
 {
-    const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network->encoder()->contextRows(), indices, options)
-                                     : pickSamples(buffer, indices, options);
-    startThreads(batch.count());
-    const std::size_t parts = m_threads ? std::min<std::size_t>(m_threads->count(), static_cast<std::size_t>(batch.count())) : 1;
+    const std::size_t ranks = m_group ? static_cast<std::size_t>(m_group->size()) : 1;
+    const RowRange share = partOf(static_cast<std::size_t>(indices.numel()), m_group ? static_cast<std::size_t>(m_group->rank()) : 0, ranks);
+    const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network->encoder()->contextRows(), indices, share, options)
+                                     : pickSamples(buffer, indices, share, options);
+    startThreads(share.size());
+    const std::size_t parts = m_threads ? std::min(m_threads->count(), share.size()) : 1;
     std::vector<PartLoss> losses(parts);
     m_optimizer.zeroGradients();
     const auto computePart = [&](std::size_t i) {
         AgentNetwork& network = i == 0 ? m_network : m_replicas[i - 1].network;
         if (i > 0)
             m_replicas[i - 1].gradients.zero_();
-        losses[i] = backward(network, batch, batch.part(i, parts), options, schedule);
+        losses[i] = backward(network, batch, partOf(batch.count(), i, parts), options, schedule);
     };
     if (m_threads)
         m_threads->run(parts, computePart);
@@ -222,6 +245,8 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
         if (i > 0)
             m_optimizer.addGradients(m_replicas[i - 1].gradients);
     }
+    if (m_group)
+        sumOverRanks(*m_group, m_optimizer.gradients(), loss);
 
     if (options.targetKl > 0.0 && loss.heads.approxKl > options.targetKl) {
         sums.stoppedByKl = true; // this minibatch would move the policy further still
@@ -245,12 +270,12 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     return true;
 }
 
-void PpoUpdater::startThreads(std::int64_t stretches)
+void PpoUpdater::startThreads(std::size_t stretches)
 {
     if (m_threads || !m_market || !m_market->device().is_cpu())
         return;
     const int cores = torch::get_num_threads();
-    const auto count = static_cast<std::size_t>(std::clamp<std::int64_t>(stretches, 1, cores));
+    const std::size_t count = std::clamp<std::size_t>(stretches, 1, static_cast<std::size_t>(cores));
     m_threads = std::make_unique<GradientThreads>(count, cores / static_cast<int>(count));
     for (std::size_t i = 1; i < count; ++i) {
         Replica replica{AgentNetwork(m_network->options()), torch::zeros_like(m_optimizer.gradients())};

@@ -13,6 +13,8 @@
 
 namespace btcai {
 
+class RankGroup;
+
 /// Means over the minibatches of one update.
 struct UpdateStatistics {
     double policyLoss = 0.0, valueLoss = 0.0, forecastLoss = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
@@ -33,11 +35,14 @@ struct UpdateSchedule {
 /// accounts; without one, it is a random set of samples.
 ///
 /// On the CPU the stretches of a minibatch are dealt to threads, each with a network of its own over the same weights; the
-/// gradients are summed in fixed order, so the result depends on the number of threads but not on their timing.
+/// gradients are summed in fixed order, so the result depends on the number of threads but not on their timing. Several ranks share the
+/// stretches of a minibatch in the same way: each takes its part, and gradients and losses are summed over them before anything is
+/// decided, so that all take the same step.
 class PpoUpdater {
 public:
-    /// `market` may be null for a task without one. The cores used are libtorch's threads at the time of the first update.
-    PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed);
+    /// `market` may be null for a task without one. The cores used are libtorch's threads at the time of the first update. `group` is null
+    /// where one rank learns alone; else the buffers, weights and seeds of all must be the same.
+    PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed, RankGroup* group = nullptr);
 
     /// Runs the epochs over the buffer, whose advantages must be estimated. `samplesPerMinibatch` counts for tasks without a
     /// market. `poll` is called between minibatches and may block.
@@ -50,7 +55,7 @@ private:
                                                 std::int64_t samplesPerMinibatch, std::int64_t iteration, std::int64_t epoch) const;
     bool step(const RolloutBuffer& buffer, const torch::Tensor& indices, const RunConfig::Ppo& options, UpdateSchedule schedule,
               UpdateStatistics& sums);
-    void startThreads(std::int64_t stretches);
+    void startThreads(std::size_t stretches);
 
     AgentNetwork m_network;
     /// A network over the optimiser's weights, with gradients of its own.
@@ -63,6 +68,7 @@ private:
     FlatAdam& m_optimizer;
     const MarketTensors* m_market;
     std::uint64_t m_seed;
+    RankGroup* m_group;
 };
 
 } // namespace btcai

@@ -7,6 +7,7 @@
 #include "agent/config/ConfigFile.h"
 #include "agent/config/EnvironmentOptions.h"
 #include "agent/config/Field.h"
+#include "agent/distributed/RolloutExchange.h"
 #include "agent/evaluation/Evaluator.h"
 #include "agent/ppo/Checkpoint.h"
 #include "agent/ppo/Collector.h"
@@ -15,6 +16,7 @@
 #include "agent/ppo/PpoUpdater.h"
 #include "base/BuildInfo.h"
 #include "base/Error.h"
+#include "base/Hash.h"
 #include "base/Log.h"
 #include "data/importers/LoadSeries.h"
 #include "models/ModelFactory.h"
@@ -32,6 +34,25 @@ double secondsSince(SteadyClock::time_point began)
 }
 
 constexpr std::int64_t kMaxNanRetries = 3;
+constexpr std::int64_t kWeightCheckEvery = 8; ///< iterations
+/// In which every rank has read its data and made the features, whatever its disk and cache.
+constexpr auto kPreparingPatience = std::chrono::minutes(30);
+
+// What rank 0 tells the others before each iteration; any other text is a changed configuration.
+constexpr std::string_view kIterate = "iterate";
+constexpr std::string_view kEnd = "end";
+
+/// Of a rank that reports nothing.
+class SilentSink final : public EventSink {
+public:
+    void send(const protocol::Event&) override {}
+};
+
+std::string weightsHash(FlatAdam& optimizer)
+{
+    const torch::Tensor weights = optimizer.parameters().to(torch::kCPU);
+    return sha256Hex(std::string_view(static_cast<const char*>(weights.data_ptr()), weights.nbytes()));
+}
 
 double meanOf(const std::vector<double>& values)
 {
@@ -73,7 +94,17 @@ double explainedVariance(const RolloutBuffer& buffer)
 
 } // namespace
 
-TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRange> rows)
+void checkRanks(const RunConfig& config, int ranks)
+{
+    if (config.train.stretches % ranks != 0)
+        throw Error(ErrorKind::BadInput, "train.stretches = {}: must be a multiple of the ranks, {}, among which the stretches are dealt",
+                    config.train.stretches, ranks);
+    if (config.ppo.stretchesPerMinibatch < ranks)
+        throw Error(ErrorKind::BadInput, "ppo.stretches_per_minibatch = {}: must be at least the number of ranks, {}, each of which learns a part of the minibatch",
+                    config.ppo.stretchesPerMinibatch, ranks);
+}
+
+TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRange> rows, const RankGroup* group)
 {
     const auto rollout = config.train.rolloutBars;
     TradingEnvOptions options = environmentOptions(config);
@@ -82,21 +113,31 @@ TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRan
     options.accounts = static_cast<std::size_t>(config.train.accounts);
     options.episodeBars = static_cast<std::size_t>((config.account.episodeBars + rollout - 1) / rollout * rollout);
     options.startGrid = static_cast<std::size_t>(config.model.patchBars);
+    if (group) {
+        options.stretches /= static_cast<std::size_t>(group->size());
+        options.firstStretch = static_cast<std::size_t>(group->rank()) * options.stretches;
+    }
     return options;
 }
 
 /// Everything of one run, built by prepare() and used by the loop.
 struct Trainer::Session {
-    Session(RunFolder& f, RunConfig c, EventSink& s, RunControl& r, DataSource series)
-        : folder(f), config(std::move(c)), sink(s), control(r), source(std::move(series))
+    Session(RunFolder& f, RunConfig c, EventSink& s, RunControl& r, DataSource series, RankGroup* g)
+        : folder(&f), config(std::move(c)), sink(s), control(r), source(std::move(series)), group(g)
     {
     }
+    Session(RankGroup& g, DataSource series) : sink(silent), control(ownControl), source(std::move(series)), group(&g) {}
 
-    RunFolder& folder;
+    // Of a rank other than 0: nothing is told, and nobody asks.
+    SilentSink silent;
+    RunControl ownControl;
+
+    RunFolder* folder = nullptr; ///< none at a rank other than 0
     RunConfig config;
     EventSink& sink;
     RunControl& control;
     DataSource source;
+    RankGroup* group = nullptr; ///< null where one rank trains alone
     std::function<void(std::int64_t, torch::nn::Module&)> updateHook;
 
     MarketDataset dataset;
@@ -107,9 +148,20 @@ struct Trainer::Session {
     std::optional<TradingEnv> env;
     std::optional<Collector> collector;
     std::optional<PpoUpdater> updater;
-    std::optional<RolloutBuffer> buffer;
+    std::optional<RolloutBuffer> buffer; ///< all stretches
+    std::optional<RolloutBuffer> shareBuffer; ///< with a group: this rank's stretches
     RunProgress progress;
+    /// With a group: the environments of all ranks at the end of the latest iteration, as one.
+    std::vector<std::uint8_t> environment;
+    /// Weights and moments at the start of the iteration: what to go back to when an update meets a NaN, or a rank is lost. Cheaper than it looks,
+    /// some megabytes.
+    std::array<torch::Tensor, 3> lastGood;
+    std::int64_t lastGoodSteps = 0; ///< of the optimiser
+    std::optional<RunProgress> begun; ///< within an iteration: the progress at its start
+    bool configChanged = false;     ///< since the other ranks were last told
     std::int64_t checkpointedStep = -1;
+    std::vector<double> endedReturns; ///< of all ranks in the latest rollout
+    std::vector<double> gates;        ///< the same, mean
     SteadyClock::time_point checkpointedAt = SteadyClock::now();
     double sessionSeconds = 0.0; ///< training time of this process
     std::int64_t sessionSteps = 0;
@@ -134,7 +186,15 @@ struct Trainer::Session {
                                                  [this] { tell(control.stopRequested() ? WorkerState::Stopping : WorkerState::Running); });
     }
 
+    bool leads() const { return folder != nullptr; }
+
     void prepare(bool resume);
+    void shareStart(std::optional<Checkpoint>& loaded);
+    void shareState(bool loaded);
+    bool goOn();
+    void finishIteration();
+    void trainToTheEnd();
+    void saveAfterLoss();
     void takeOverLiveFields(const RunConfig& wanted);
     void restore(const std::filesystem::path& checkpoint, const Checkpoint& loaded);
     void announce();
@@ -144,7 +204,8 @@ struct Trainer::Session {
     void applyChangedFields();
     void iterate();
     void reportIteration(const UpdateStatistics& update, UpdateSchedule schedule, double rolloutSeconds, double updateSeconds);
-    void recoverFromNan(const std::array<torch::Tensor, 3>& lastGood, std::int64_t optimizerSteps);
+    void restoreLastGood();
+    void recoverFromNan();
     bool evaluateValidation();
     bool checkpointDue();
     void save(bool best);
@@ -154,15 +215,19 @@ struct Trainer::Session {
 void Trainer::Session::prepare(bool resume)
 {
     tell(WorkerState::Preparing, "reading the market data");
-    const auto latest = resume ? findCheckpoint(folder.checkpoints(), "latest") : std::nullopt;
+    const auto latest = resume && leads() ? findCheckpoint(folder->checkpoints(), "latest") : std::nullopt;
     std::optional<Checkpoint> loaded;
     if (latest) {
-        loaded = readCheckpoint(folder.checkpoints() / *latest);
-        const RunConfig wanted = std::exchange(config, parseRunConfig(loaded->configToml, (folder.checkpoints() / *latest / "run.toml").string()));
+        loaded = readCheckpoint(folder->checkpoints() / *latest);
+        const RunConfig wanted = std::exchange(config, parseRunConfig(loaded->configToml, (folder->checkpoints() / *latest / "run.toml").string()));
         takeOverLiveFields(wanted);
     }
-    setThreads(config.threads);
-    const torch::Device device = selectDevice(config.device);
+    if (group)
+        shareStart(loaded);
+    const int threads = setThreads(config.threads);
+    if (group)
+        setThreads(group->threads(threads));
+    const torch::Device device = selectDevice(config.device, group ? group->options().localRank : 0);
     MarketData data = source(config);
 
     tell(WorkerState::Preparing, "computing the features");
@@ -178,7 +243,7 @@ void Trainer::Session::prepare(bool resume)
 
     tell(WorkerState::Preparing, "building the network");
     tensors.emplace(dataset, forecastHorizons(config), device);
-    env.emplace(dataset.market, trainingEnvOptions(config, dataset.trainingRows()));
+    env.emplace(dataset.market, trainingEnvOptions(config, dataset.trainingRows(), group));
     network = makeAgentNetwork(agentNetworkOptions(config, static_cast<std::int64_t>(dataset.features.columns()),
                                                    static_cast<std::int64_t>(env->observationSize()), static_cast<std::int64_t>(env->actionCount())),
                                config.seed);
@@ -186,14 +251,56 @@ void Trainer::Session::prepare(bool resume)
     optimizer.emplace(*network);
     const auto seed = static_cast<std::uint64_t>(config.seed);
     env->reset(seed);
-    if (loaded)
-        restore(folder.checkpoints() / *latest, *loaded);
+    if (latest)
+        restore(folder->checkpoints() / *latest, *loaded);
+    if (group)
+        shareState(loaded.has_value());
     collector.emplace(network, *env, *tensors, EntrySizer(config, *tensors), config.train.rolloutBars, seed);
-    updater.emplace(network, *optimizer, &*tensors, seed);
-    buffer.emplace(collector->makeBuffer());
+    updater.emplace(network, *optimizer, &*tensors, seed, group);
+    buffer.emplace(config.train.stretches, config.train.rolloutBars, config.train.accounts, static_cast<std::int64_t>(env->observationSize()));
+    if (group)
+        shareBuffer.emplace(collector->makeBuffer());
+    if (!leads())
+        return;
     announce();
-    if (loaded)
+    if (latest)
         sink.send(protocol::Resumed{progress.step, "checkpoints/" + *latest});
+}
+
+/// What the other ranks need to know before they read their data: the configuration, and of a checkpoint what is no tensor.
+void Trainer::Session::shareStart(std::optional<Checkpoint>& loaded)
+{
+    if (leads()) {
+        checkRanks(config, group->size());
+        group->share(toToml(config));
+        group->share(loaded ? checkpointState(*loaded).dump() : std::string());
+        return;
+    }
+    config = parseRunConfig(group->share(), "the configuration of rank 0");
+    if (const std::string state = group->share(); !state.empty())
+        loaded = checkpointOfState(parseJson(state, "the state of rank 0", {.maxBytes = state.size()}));
+    if (loaded)
+        progress = loaded->progress;
+}
+
+/// Rank 0's weights and environments, once every rank has what they are about.
+void Trainer::Session::shareState(bool loaded)
+{
+    group->meet("prepared", kPreparingPatience);
+    group->expectEqual("market data", dataset.dataHash);
+    group->expectEqual("features", dataset.identity.setHash);
+    group->expectEqual("normaliser", dataset.normalizer.hash());
+    for (torch::Tensor* tensor : {&optimizer->parameters(), &optimizer->firstMoment(), &optimizer->secondMoment()})
+        group->share(*tensor);
+    torch::Tensor steps = torch::tensor({optimizer->steps()}, torch::kInt64);
+    group->share(steps);
+    optimizer->setSteps(steps.item<std::int64_t>());
+    if (loaded) {
+        const std::string bytes = group->share(std::string_view(reinterpret_cast<const char*>(environment.data()), environment.size()));
+        env->restoreShare({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, static_cast<std::size_t>(group->rank()),
+                          static_cast<std::size_t>(group->size()));
+    }
+    environment = env->joinedSnapshot(group->gather(env->snapshot()));
 }
 
 /// A resumed run goes on as its checkpoint says, but for the fields that may change while a run goes on: the folder's run.toml counts there.
@@ -214,13 +321,16 @@ void Trainer::Session::takeOverLiveFields(const RunConfig& wanted)
         }
     }
     validate(config);
-    folder.writeConfig(config);
+    folder->writeConfig(config);
 }
 
 void Trainer::Session::restore(const std::filesystem::path& checkpoint, const Checkpoint& loaded)
 {
     loadWeights(checkpoint, network, &*optimizer);
-    env->restore(loaded.environment);
+    if (group)
+        environment = loaded.environment;
+    else
+        env->restore(loaded.environment);
     progress = loaded.progress;
     checkpointedStep = progress.step;
 }
@@ -230,7 +340,7 @@ void Trainer::Session::announce()
     const auto time = [this](std::size_t row) { return dataset.market->timestamp(row); };
     const RunSplit& split = dataset.split;
     const RowRange training = split.longestTraining();
-    const protocol::RunInfo info{.runFolder = folder.path().string(),
+    const protocol::RunInfo info{.runFolder = folder->path().string(),
                                  .bucket = std::string(bucketSpec(config.bucket).name),
                                  .dataName = dataset.dataName,
                                  .dataHash = dataset.dataHash,
@@ -247,7 +357,7 @@ void Trainer::Session::announce()
     logInfo("{} bucket, {} bars of {}, {} features, {} parameters, {} on {} threads", info.bucket, info.bars, info.dataName,
             info.features, info.parameters, tensors->device().str(), torch::get_num_threads());
     sink.send(info);
-    folder.writeManifest({{"format", 1},
+    Json manifest = {{"format", 1},
                           {"version", buildInfo().version},
                           {"revision", buildInfo().revision},
                           {"libtorch", TORCH_VERSION},
@@ -265,7 +375,10 @@ void Trainer::Session::announce()
                           {"normalizer", normalizerKindName(dataset.normalizer.kind())},
                           {"normalizer_hash", dataset.normalizer.hash()},
                           {"split", split.plan.toJson({dataset.market->startTime, dataset.market->intervalSeconds})},
-                          {"parameters", info.parameters}});
+                          {"parameters", info.parameters}};
+    if (group)
+        manifest["ranks"] = group->size();
+    folder->writeManifest(manifest);
 }
 
 bool Trainer::Session::finished() const
@@ -298,30 +411,55 @@ void Trainer::Session::applyChangedFields()
             continue;
         }
         config = changed;
-        folder.writeConfig(config);
+        configChanged = true;
+        folder->writeConfig(config);
         if (key == "train.steps")
             announce(); // how far the run has come is told by its goal
         notice(LogLevel::Info, "field-changed", fmt::format("{} = {} from step {}", key, text, progress.step));
     }
 }
 
+/// Whether another iteration comes: rank 0 decides, and tells the others of it and of a changed configuration.
+bool Trainer::Session::goOn()
+{
+    if (!leads()) {
+        for (;;) {
+            const std::string order = group->share();
+            if (order == kIterate || order == kEnd)
+                return order == kIterate;
+            config = parseRunConfig(order, "the configuration of rank 0");
+        }
+    }
+    const bool more = !finished() && !control.stopRequested();
+    if (more)
+        applyChangedFields();
+    if (group) {
+        if (std::exchange(configChanged, false))
+            group->share(toToml(config));
+        group->share(more ? kIterate : kEnd);
+    }
+    return more;
+}
+
 void Trainer::Session::iterate()
 {
-    applyChangedFields();
     const auto began = SteadyClock::now();
     pausedSeconds = 0.0;
-    const auto pollNow = [this] { poll(); };
-    // What to go back to when an update meets a NaN: cheaper than it looks, some megabytes.
-    const std::array<torch::Tensor, 3> lastGood{optimizer->parameters().clone(), optimizer->firstMoment().clone(),
-                                                optimizer->secondMoment().clone()};
-    const std::int64_t optimizerSteps = optimizer->steps();
+    // Ranks wait for each other within an iteration, so with a group nobody stands still there.
+    const std::function<void()> pollNow = group ? std::function<void()>() : [this] { poll(); };
+    lastGood = {optimizer->parameters().clone(), optimizer->firstMoment().clone(), optimizer->secondMoment().clone()};
+    lastGoodSteps = optimizer->steps();
+    begun = progress;
     if (updateHook)
         updateHook(progress.iteration, *network);
 
-    collector->collect(progress.iteration, *buffer, pollNow);
-    buffer->estimateAdvantages(config.ppo.gamma, config.ppo.gaeLambda);
+    RolloutBuffer& own = shareBuffer ? *shareBuffer : *buffer;
+    collector->collect(progress.iteration, own, pollNow);
+    own.estimateAdvantages(config.ppo.gamma, config.ppo.gaeLambda);
     if (config.ppo.groupBaseline)
-        subtractGroupMeans(*buffer);
+        subtractGroupMeans(own);
+    if (group)
+        gatherRollout(*group, own, *buffer);
     const double rolloutSeconds = secondsSince(began) - pausedSeconds;
     const UpdateSchedule now = schedule();
     const UpdateStatistics update = updater->update(*buffer, config.ppo, now, progress.iteration, 0, pollNow);
@@ -333,24 +471,36 @@ void Trainer::Session::iterate()
     progress.elapsedSeconds += seconds;
     sessionSeconds += seconds;
     sessionSteps += steps;
+    endedReturns = collector->endedEpisodeReturns();
+    gates = collector->meanGates();
+    if (group)
+        finishIteration();
+    begun.reset();
     if (update.notFinite)
-        recoverFromNan(lastGood, optimizerSteps);
+        recoverFromNan();
     else
         progress.nanRetries = 0;
-    reportIteration(update, now, rolloutSeconds, seconds - rolloutSeconds);
+    if (leads())
+        reportIteration(update, now, rolloutSeconds, seconds - rolloutSeconds);
 }
 
-void Trainer::Session::recoverFromNan(const std::array<torch::Tensor, 3>& lastGood, std::int64_t optimizerSteps)
+void Trainer::Session::restoreLastGood()
 {
     torch::NoGradGuard guard;
     optimizer->parameters().copy_(lastGood[0]);
     optimizer->firstMoment().copy_(lastGood[1]);
     optimizer->secondMoment().copy_(lastGood[2]);
-    optimizer->setSteps(optimizerSteps);
+    optimizer->setSteps(lastGoodSteps);
+}
+
+void Trainer::Session::recoverFromNan()
+{
+    restoreLastGood();
     progress.learningRateScale *= 0.5;
     ++progress.nanRetries;
     if (progress.nanRetries > kMaxNanRetries) {
-        save(false);
+        if (leads())
+            save(false);
         throw Error(ErrorKind::Numeric,
                     "a loss or gradient was not finite in {} updates in a row, each time before it was applied; the last "
                     "good weights are saved. Try a lower ppo.learning_rate, or look at the data (btcai check)",
@@ -379,8 +529,8 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
             = std::min(metrics.remainingSeconds, std::max(0.0, config.train.minutes * 60.0 - progress.elapsedSeconds));
 
     auto& values = metrics.values;
-    if (!collector->endedEpisodeReturns().empty())
-        values.emplace_back("episode_return", 100.0 * std::expm1(meanOf(collector->endedEpisodeReturns())));
+    if (!endedReturns.empty())
+        values.emplace_back("episode_return", 100.0 * std::expm1(meanOf(endedReturns)));
     values.emplace_back("mean_reward", buffer->reward.mean().item<double>());
     if (update.minibatches > 0) {
         values.insert(values.end(), {{"policy_loss", update.policyLoss},
@@ -400,8 +550,8 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
                                  {"share_buy", shares.buy},
                                  {"share_sell", shares.sell},
                                  {"exposure", shares.exposure}});
-    for (std::size_t i = 0; i < collector->meanGates().size(); ++i)
-        values.emplace_back("gate_" + network->encoder()->branchNames()[i], collector->meanGates()[i]);
+    for (std::size_t i = 0; i < gates.size(); ++i)
+        values.emplace_back("gate_" + network->encoder()->branchNames()[i], gates[i]);
     values.insert(values.end(), {{"time_encode", collector->encodeSeconds() / seconds},
                                  {"time_rollout", (rolloutSeconds - collector->encodeSeconds()) / seconds},
                                  {"time_update", updateSeconds / seconds}});
@@ -435,12 +585,52 @@ bool Trainer::Session::checkpointDue()
 void Trainer::Session::save(bool best)
 {
     const Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .features = dataset.identity, .dataHash = dataset.dataHash,
-                                .configToml = toToml(config), .environment = env->snapshot()};
-    const std::string name = saveCheckpoint(folder.checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
+                                .configToml = toToml(config), .environment = group ? environment : env->snapshot()};
+    const std::string name = saveCheckpoint(folder->checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
     checkpointedStep = progress.step;
     checkpointedAt = SteadyClock::now();
     logInfo("checkpoint {}{}", name, best ? ", the best by validation" : "");
     sink.send(protocol::CheckpointSaved{progress.step, "checkpoints/" + name, best});
+}
+
+/// With a group: the environments as one, the share of each rank in the metrics, and now and then a look whether all have the same weights.
+void Trainer::Session::finishIteration()
+{
+    std::vector<std::uint8_t> joined = env->joinedSnapshot(group->gather(env->snapshot()));
+    endedReturns = group->gather(endedReturns);
+    torch::Tensor sums = torch::tensor(gates, torch::kFloat64);
+    group->sum({sums});
+    for (std::size_t i = 0; i < gates.size(); ++i)
+        gates[i] = sums[static_cast<std::int64_t>(i)].item<double>() / group->size();
+    if (progress.iteration % kWeightCheckEvery == 0)
+        group->expectEqual(fmt::format("their weights after iteration {}", progress.iteration), weightsHash(*optimizer));
+    environment = std::move(joined); // last: a loss before is one within the iteration
+}
+
+void Trainer::Session::trainToTheEnd()
+{
+    while (goOn()) {
+        iterate();
+        if (!leads())
+            continue;
+        const RankGroup::Hold hold(group);
+        const bool evaluationDue = progress.iteration % config.train.evaluateEvery == 0 || finished();
+        const bool best = evaluationDue && evaluateValidation();
+        if (best || checkpointDue())
+            save(best);
+        poll();
+    }
+}
+
+/// Of the latest whole iteration, since the present one cannot end.
+void Trainer::Session::saveAfterLoss()
+{
+    if (begun) {
+        restoreLastGood();
+        progress = *begun;
+    }
+    if (checkpointedStep != progress.step)
+        save(false);
 }
 
 TrainingResult Trainer::Session::finish()
@@ -451,6 +641,8 @@ TrainingResult Trainer::Session::finish()
         result.accountStepsPerSecond = static_cast<double>(sessionSteps) / sessionSeconds;
         result.barsPerSecond = result.accountStepsPerSecond / static_cast<double>(config.train.accounts);
     }
+    if (!leads())
+        return result;
     if (checkpointedStep != progress.step)
         save(false);
     if (result.end == TrainingEnd::Finished) {
@@ -464,10 +656,12 @@ TrainingResult Trainer::Session::finish()
     return result;
 }
 
-Trainer::Trainer(RunFolder& folder, RunConfig config, EventSink& sink, RunControl& control, DataSource source)
-    : m_session(std::make_unique<Session>(folder, std::move(config), sink, control, std::move(source)))
+Trainer::Trainer(RunFolder& folder, RunConfig config, EventSink& sink, RunControl& control, DataSource source, RankGroup* group)
+    : m_session(std::make_unique<Session>(folder, std::move(config), sink, control, std::move(source), group))
 {
 }
+
+Trainer::Trainer(RankGroup& group, DataSource source) : m_session(std::make_unique<Session>(group, std::move(source))) {}
 
 Trainer::~Trainer() = default;
 
@@ -478,13 +672,12 @@ TrainingResult Trainer::run(bool resume)
     Session& s = *m_session;
     s.prepare(resume);
     s.tell(WorkerState::Running);
-    while (!s.finished() && !s.control.stopRequested()) {
-        s.iterate();
-        const bool evaluationDue = s.progress.iteration % s.config.train.evaluateEvery == 0 || s.finished();
-        const bool best = evaluationDue && s.evaluateValidation();
-        if (best || s.checkpointDue())
-            s.save(best);
-        s.poll();
+    try {
+        s.trainToTheEnd();
+    } catch (const RankLost&) {
+        if (s.leads())
+            s.saveAfterLoss();
+        throw;
     }
     if (s.control.stopRequested() && !s.finished())
         s.tell(WorkerState::Stopping);
