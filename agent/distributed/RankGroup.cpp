@@ -25,7 +25,7 @@ constexpr std::int64_t kHold = -1;
 constexpr std::int64_t kMaxTextBytes = std::int64_t{1} << 30;
 constexpr std::size_t kMaxMessageBytes = 2048;
 constexpr auto kPollInterval = 20ms;
-constexpr auto kRollCall = 3s; ///< in which those who live say so
+constexpr auto kRollCall = 3s;     ///< in which those who live say so
 constexpr auto kLastWords = 300ms; ///< what a process said before it ended may still be on its way
 
 std::string key(std::string_view kind, int rank) { return fmt::format("{}/{}", kind, rank); }
@@ -69,9 +69,10 @@ RankGroup::RankGroup(RankOptions options, const Opened& opened, Endings endings)
         m_links->store = c10::make_intrusive<c10d::TCPStore>(m_options.address, store);
     } catch (const std::exception& error) {
         if (leads())
-            throw Error(ErrorKind::Io, "rank 0 cannot listen at {}:{} (MASTER_ADDR, MASTER_PORT): {}", m_options.address, m_options.port, firstLine(error));
-        throw Error(ErrorKind::Io, "rank {} did not reach rank 0 at {}:{} (MASTER_ADDR, MASTER_PORT) in {:.0f} s: {}", rank(), m_options.address,
-                    m_options.port, seconds(m_options.timeout), firstLine(error));
+            throw Error(ErrorKind::Io, "rank 0 cannot listen at {}:{} (MASTER_ADDR, MASTER_PORT): {}", m_options.address, m_options.port,
+                        firstLine(error));
+        throw Error(ErrorKind::Io, "rank {} did not reach rank 0 at {}:{} (MASTER_ADDR, MASTER_PORT) in {:.0f} s: {}", rank(),
+                    m_options.address, m_options.port, seconds(m_options.timeout), firstLine(error));
     }
     m_options.port = m_links->store->getPort();
     if (opened)
@@ -92,7 +93,8 @@ RankGroup::~RankGroup() = default;
 
 std::int64_t RankGroup::threads(std::int64_t all) const { return std::max<std::int64_t>(1, all / m_options.localSize); }
 
-template <typename Call> void RankGroup::guarded(Call&& call)
+template <typename Call>
+void RankGroup::guarded(Call&& call)
 {
     std::string cause;
     try {
@@ -222,8 +224,10 @@ void RankGroup::expectEqual(std::string_view what, const std::string& text)
     const auto all = gather(std::vector<std::uint8_t>(text.begin(), text.end()));
     for (std::size_t r = 1; r < all.size(); ++r)
         if (all[r] != all[0])
-            throw Error(ErrorKind::Internal, "rank {} and rank 0 differ in {}: all ranks need the same build of btcai and libtorch, the same data and the same kind of CPU", r,
-                        what);
+            throw Error(ErrorKind::Internal,
+                        "rank {} and rank 0 differ in {}: all ranks need the same build of btcai and libtorch, the same data and the same "
+                        "kind of CPU",
+                        r, what);
 }
 
 bool RankGroup::isSet(const std::string& key) { return m_links->store->check({key}); }
@@ -251,7 +255,8 @@ void RankGroup::meet(const std::string& name, std::chrono::seconds patience)
             for (int r = 1; leads() && r < size(); ++r)
                 throwIfEnded(r);
             if (SteadyClock::now() > deadline)
-                throw RankLost(ErrorKind::Io, "rank {} is lost: it did not come to the meeting '{}' in {} s", other, name, patience.count());
+                throw RankLost(ErrorKind::Io, "rank {} is lost: it did not come to the meeting '{}' in {} s", other, name,
+                               patience.count());
         }
     };
     try {
@@ -287,7 +292,8 @@ void RankGroup::lost(const std::string& cause)
             m_links->store->set(key("alive", rank()), std::vector<std::uint8_t>{1});
         } catch (const std::exception&) { // rank 0 itself is gone
         }
-        throw RankLost(ErrorKind::Io, "rank {} leaves: another rank is lost, and rank 0 says which, unless it is rank 0 itself ({})", rank(), cause);
+        throw RankLost(ErrorKind::Io, "rank {} leaves: another rank is lost, and rank 0 says which, unless it is rank 0 itself ({})",
+                       rank(), cause);
     }
     const auto began = SteadyClock::now();
     std::vector<int> silent;
@@ -302,8 +308,8 @@ void RankGroup::lost(const std::string& cause)
     } while (!silent.empty() && SteadyClock::now() < began + kRollCall);
     if (silent.empty())
         throw RankLost(ErrorKind::Io, "a connection between ranks broke: {}", cause);
-    throw RankLost(ErrorKind::Io, "rank {} is lost: it was killed or cut off, or did not answer for {:.0f} s ({})", fmt::join(silent, " and rank "),
-                   seconds(m_options.timeout), cause);
+    throw RankLost(ErrorKind::Io, "rank {} is lost: it was killed or cut off, or did not answer for {:.0f} s ({})",
+                   fmt::join(silent, " and rank "), seconds(m_options.timeout), cause);
 }
 
 RankGroup::Hold::Hold(RankGroup* group)

@@ -26,9 +26,9 @@ public:
 /// The processes that train one model together, over libtorch's c10d: a TCPStore at rank 0 where they meet, Gloo between all, NCCL for the
 /// gradients on GPUs where libtorch has it.
 ///
-/// Every collective must be called by all ranks in one order, by one thread at a time. Each throws RankLost when a rank died (at once, by its
-/// closed connections) or was silent for the timeout; afterwards the group is of no use. At rank 0 the message says which
-/// rank, and how it ended as far as it is known.
+/// Every collective must be called by all ranks in one order, by one thread at a time. Each throws RankLost when a rank died (at once, by
+/// its closed connections) or was silent for the timeout; afterwards the group is of no use. At rank 0 the message says which rank, and how
+/// it ended as far as it is known.
 class RankGroup {
 public:
     /// What is called at rank 0 once others can come, with the port they find it at: it may start them.
@@ -90,7 +90,8 @@ public:
 private:
     struct Links;
 
-    template <typename Call> void guarded(Call&& call);
+    template <typename Call>
+    void guarded(Call&& call);
     void broadcast(torch::Tensor& tensor);
     bool isSet(const std::string& key);
     void throwIfEnded(int rank);

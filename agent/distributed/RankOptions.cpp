@@ -20,12 +20,14 @@ int number(const ReadVariable& read, const char* name, int least, int most, std:
     if (!text && fallback)
         return *fallback;
     if (!text)
-        throw Error(ErrorKind::BadInput, "{} is missing in the environment: set it to {}, from {} to {} (torchrun sets it)", name, meaning, least, most);
+        throw Error(ErrorKind::BadInput, "{} is missing in the environment: set it to {}, from {} to {} (torchrun sets it)", name, meaning,
+                    least, most);
     const std::string_view view(text);
     int value = 0;
     const auto [end, fault] = std::from_chars(view.data(), view.data() + view.size(), value);
     if (fault != std::errc() || end != view.data() + view.size() || value < least || value > most)
-        throw Error(ErrorKind::BadInput, "{} = {} in the environment: must be {}, a whole number from {} to {}", name, view.substr(0, 64), meaning, least, most);
+        throw Error(ErrorKind::BadInput, "{} = {} in the environment: must be {}, a whole number from {} to {}", name, view.substr(0, 64),
+                    meaning, least, most);
     return value;
 }
 
@@ -45,7 +47,8 @@ std::optional<RankOptions> ranksFromEnvironment(const ReadVariable& read)
     options.rank = number(read, "RANK", 0, options.size - 1, "the number of this rank, below WORLD_SIZE");
     const char* const address = read("MASTER_ADDR");
     if (!address || std::string_view(address).empty())
-        throw Error(ErrorKind::BadInput, "MASTER_ADDR is missing in the environment: set it to the host name or address of rank 0 (torchrun sets it)");
+        throw Error(ErrorKind::BadInput,
+                    "MASTER_ADDR is missing in the environment: set it to the host name or address of rank 0 (torchrun sets it)");
     options.address = address;
     options.port = static_cast<std::uint16_t>(number(read, "MASTER_PORT", 1, 65'535, "a free TCP port of the host of rank 0"));
     options.localSize = number(read, "LOCAL_WORLD_SIZE", 1, options.size, "the number of ranks on this machine", 1);

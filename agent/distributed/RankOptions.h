@@ -12,10 +12,10 @@ namespace btcai {
 struct RankOptions {
     int rank = 0; ///< 0 decides for all, and writes
     int size = 1;
-    int localRank = 0; ///< on this machine: the number of its GPU
-    int localSize = 1; ///< ranks on this machine, which share its cores
-    std::string address = "127.0.0.1"; ///< host of rank 0
-    std::uint16_t port = 0;            ///< of rank 0; with 0 it takes a free one
+    int localRank = 0;                         ///< on this machine: the number of its GPU
+    int localSize = 1;                         ///< ranks on this machine, which share its cores
+    std::string address = "127.0.0.1";         ///< host of rank 0
+    std::uint16_t port = 0;                    ///< of rank 0; with 0 it takes a free one
     std::chrono::milliseconds timeout{60'000}; ///< without an answer for so long, a rank is lost
 };
 

@@ -6,8 +6,9 @@ namespace btcai {
 
 void gatherRollout(RankGroup& group, const RolloutBuffer& own, RolloutBuffer& all)
 {
-    for (torch::Tensor RolloutBuffer::*part : {&RolloutBuffer::state, &RolloutBuffer::action, &RolloutBuffer::logProbability, &RolloutBuffer::reward,
-                                               &RolloutBuffer::value, &RolloutBuffer::advantage, &RolloutBuffer::returns})
+    for (torch::Tensor RolloutBuffer::*part :
+         {&RolloutBuffer::state, &RolloutBuffer::action, &RolloutBuffer::logProbability, &RolloutBuffer::reward, &RolloutBuffer::value,
+          &RolloutBuffer::advantage, &RolloutBuffer::returns})
         group.gather(own.*part, all.*part);
     torch::Tensor starts = torch::empty({all.stretches}, torch::kInt64);
     group.gather(torch::tensor(own.startRow, torch::kInt64), starts);

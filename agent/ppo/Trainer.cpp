@@ -100,7 +100,8 @@ void checkRanks(const RunConfig& config, int ranks)
         throw Error(ErrorKind::BadInput, "train.stretches = {}: must be a multiple of the ranks, {}, among which the stretches are dealt",
                     config.train.stretches, ranks);
     if (config.ppo.stretchesPerMinibatch < ranks)
-        throw Error(ErrorKind::BadInput, "ppo.stretches_per_minibatch = {}: must be at least the number of ranks, {}, each of which learns a part of the minibatch",
+        throw Error(ErrorKind::BadInput,
+                    "ppo.stretches_per_minibatch = {}: must be at least the number of ranks, {}, each of which learns a part of the minibatch",
                     config.ppo.stretchesPerMinibatch, ranks);
 }
 
@@ -176,6 +177,8 @@ struct Trainer::Session {
     /// Tells both the listener and the log.
     void notice(LogLevel level, std::string kind, const std::string& message)
     {
+        if (!leads())
+            return; // rank 0 says it
         logAt(level, "{}: {}", kind, message);
         sink.send(protocol::Notice{std::string(logLevelName(level)), std::move(kind), message});
     }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include <fcntl.h>
@@ -50,9 +51,13 @@ Strings ownArguments()
 
 Strings environmentOf(const RankOptions& options, std::uint16_t port, int rank)
 {
-    const std::vector<std::pair<std::string, std::string>> added{
-        {"RANK", std::to_string(rank)},       {"WORLD_SIZE", std::to_string(options.size)},      {"LOCAL_RANK", std::to_string(rank)},
-        {"MASTER_ADDR", options.address},     {"LOCAL_WORLD_SIZE", std::to_string(options.size)}, {"MASTER_PORT", std::to_string(port)}};
+    const std::string self = std::to_string(rank), all = std::to_string(options.size);
+    const std::vector<std::pair<std::string, std::string>> added{{"RANK", self},
+                                                                 {"WORLD_SIZE", all},
+                                                                 {"LOCAL_RANK", self},
+                                                                 {"LOCAL_WORLD_SIZE", all},
+                                                                 {"MASTER_ADDR", options.address},
+                                                                 {"MASTER_PORT", std::to_string(port)}};
     Strings environment;
     for (char** variable = environ; *variable; ++variable)
         if (std::ranges::none_of(added, [&](const auto& one) { return std::string_view(*variable).starts_with(one.first + "="); }))
@@ -63,7 +68,7 @@ Strings environmentOf(const RankOptions& options, std::uint16_t port, int rank)
 }
 
 /// Between fork and exec: nothing but system calls.
-[[noreturn]] void becomeRank(char* const* arguments, char* const* environment, pid_t parent)
+[[noreturn]] void becomeRank(const char* program, char* const* arguments, char* const* environment, pid_t parent)
 {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) // it died before that
@@ -73,7 +78,7 @@ Strings environmentOf(const RankOptions& options, std::uint16_t port, int rank)
     ::dup2(nowhere, STDIN_FILENO);
     ::dup2(nowhere, STDOUT_FILENO);
     ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-    ::execve("/proc/self/exe", arguments, environment);
+    ::execve(program, arguments, environment);
     ::_exit(kNotStarted);
 }
 
@@ -83,6 +88,7 @@ void LocalRanks::start(const RankOptions& options, std::uint16_t port)
 {
     Strings arguments = ownArguments();
     const std::vector<char*> argv = arguments.pointers();
+    const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
     const pid_t parent = ::getpid();
     for (int rank = 1; rank < options.size; ++rank) {
         Strings environment = environmentOf(options, port, rank);
@@ -91,7 +97,7 @@ void LocalRanks::start(const RankOptions& options, std::uint16_t port)
         if (id < 0)
             throw Error(ErrorKind::Io, "rank {} cannot be started: {}", rank, std::strerror(errno));
         if (id == 0)
-            becomeRank(argv.data(), envp.data(), parent);
+            becomeRank(program.c_str(), argv.data(), envp.data(), parent);
         m_processes.push_back({.id = id, .ending = {}});
     }
 }
@@ -131,8 +137,9 @@ std::optional<RankOptions> wantedRanks(std::int64_t option)
 {
     if (const auto options = ranksFromEnvironment()) {
         if (option > 0 && option != options->size)
-            throw Error(ErrorKind::BadInput, "--ranks {}: the environment says WORLD_SIZE = {}; leave --ranks out where torchrun or Slurm starts the ranks", option,
-                        options->size);
+            throw Error(ErrorKind::BadInput,
+                        "--ranks {}: the environment says WORLD_SIZE = {}; leave --ranks out where torchrun or Slurm starts the ranks",
+                        option, options->size);
         return options->size > 1 ? options : std::nullopt;
     }
     if (option <= 1)

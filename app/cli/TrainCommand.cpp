@@ -176,7 +176,9 @@ void addTrainCommand(CLI::App& app, Action& action)
     command->add_option("--run", options->run, "The folder of the run")->required();
     command->add_option("--config", options->configFile, "A configuration file (TOML); other options override it");
     command->add_flag("--resume", options->resume, "Go on from the latest checkpoint of the run");
-    command->add_option("--ranks", options->ranks, "Train on so many processes of this machine, which share the threads; under torchrun the environment says it")
+    command
+        ->add_option("--ranks", options->ranks,
+                     "Train on so many processes of this machine, which share the threads; under torchrun the environment says it")
         ->check(CLI::Range(1, 4096));
     command->add_flag("--json", options->json, "Print the result as JSON, and no progress");
     command->add_flag("--quiet", options->quiet, "Print the result only");

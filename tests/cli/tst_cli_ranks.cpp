@@ -15,9 +15,21 @@ QStringList rankRun(const QString& data, const QString& run, int ranks = 2)
 {
     QStringList tiny = tinyRun();
     tiny[tiny.indexOf("--train.stretches") + 1] = "4";
-    return QStringList{"train", "--data", data, "--run", run, "--seed", "7", "--steps", QString::number(kSteps), "--train.checkpoint_every", "10", "--quiet",
-                       "--ranks", QString::number(ranks)}
-           + tiny;
+    return QStringList{"train",
+                       "--data",
+                       data,
+                       "--run",
+                       run,
+                       "--seed",
+                       "7",
+                       "--steps",
+                       QString::number(kSteps),
+                       "--train.checkpoint_every",
+                       "10",
+                       "--quiet",
+                       "--ranks",
+                       QString::number(ranks)} +
+           tiny;
 }
 
 /// The processes that `parent` started.
@@ -101,7 +113,9 @@ private slots:
             ::kill(static_cast<pid_t>(id), SIGKILL);
         });
         QCOMPARE(children.size(), std::size_t{1});
-        QTRY_VERIFY_WITH_TIMEOUT(::kill(children.front(), 0) != 0 || readText(QString("/proc/%1/stat").arg(children.front())).find(") Z") != std::string::npos, 10'000);
+        QTRY_VERIFY_WITH_TIMEOUT(::kill(children.front(), 0) != 0 ||
+                                     readText(QString("/proc/%1/stat").arg(children.front())).find(") Z") != std::string::npos,
+                                 10'000);
         resumesAsUndisturbed(run);
     }
 
