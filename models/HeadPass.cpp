@@ -3,35 +3,47 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
-// The same code for the vector units that a processor has; chosen when the program starts.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define BTCAI_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define BTCAI_VECTOR_CLONES
-#endif
+#include "base/VectorClones.h"
+
 #define BTCAI_INLINE inline __attribute__((always_inline))
+#define BTCAI_LAMBDA_INLINE __attribute__((always_inline))
 
 namespace btcai {
 
 namespace {
 
-using Vector = float __attribute__((vector_size(64), aligned(4), may_alias)); // 16 floats, at any address
-constexpr std::int64_t kLanes = 16;
+template <int Lanes> struct VectorOf {
+    typedef float Type __attribute__((vector_size(4 * Lanes), aligned(4), may_alias)); // at any address
+};
+template <int Lanes> using Vector = typename VectorOf<Lanes>::Type;
+constexpr std::int64_t kLanes = 16; // narrower layers go another way, whatever the processor
+
+/// Runs `body` with the number of floats in a register as its template argument. No sum depends on that number.
+template <typename Body> BTCAI_INLINE void withLanes(const Body& body)
+{
+    switch (vectorFloats()) {
+    case 16: body.template operator()<16>(); break;
+    case 8: body.template operator()<8>(); break;
+    default: body.template operator()<4>();
+    }
+}
 
 /// Rows i0 ... i0 + Rows of c [.][columns at j] = or += sum over l of a(i, l) * b [l][j], in registers.
-template <int Rows, int Vectors>
+template <int Lanes, int Rows, int Vectors>
 BTCAI_INLINE void tile(float* c, std::int64_t cStride, const float* a, std::int64_t aRow, std::int64_t aColumn, const float* b,
                        std::int64_t bStride, std::int64_t depth, bool add)
 {
-    Vector sum[Rows][Vectors];
+    using V = Vector<Lanes>;
+    V sum[Rows][Vectors];
     for (int i = 0; i < Rows; ++i)
         for (int v = 0; v < Vectors; ++v)
-            sum[i][v] = add ? *reinterpret_cast<const Vector*>(c + i * cStride + v * kLanes) : Vector{};
+            sum[i][v] = add ? *reinterpret_cast<const V*>(c + i * cStride + v * Lanes) : V{};
     for (std::int64_t l = 0; l < depth; ++l) {
-        Vector right[Vectors];
+        V right[Vectors];
         for (int v = 0; v < Vectors; ++v)
-            right[v] = *reinterpret_cast<const Vector*>(b + l * bStride + v * kLanes);
+            right[v] = *reinterpret_cast<const V*>(b + l * bStride + v * Lanes);
         for (int i = 0; i < Rows; ++i) {
             const float left = a[i * aRow + l * aColumn];
             for (int v = 0; v < Vectors; ++v)
@@ -40,18 +52,18 @@ BTCAI_INLINE void tile(float* c, std::int64_t cStride, const float* a, std::int6
     }
     for (int i = 0; i < Rows; ++i)
         for (int v = 0; v < Vectors; ++v)
-            *reinterpret_cast<Vector*>(c + i * cStride + v * kLanes) = sum[i][v];
+            *reinterpret_cast<V*>(c + i * cStride + v * Lanes) = sum[i][v];
 }
 
-template <int Vectors>
+template <int Lanes, int Vectors>
 BTCAI_INLINE void columns(float* c, std::int64_t cStride, const float* a, std::int64_t aRow, std::int64_t aColumn, const float* b,
                           std::int64_t bStride, std::int64_t rows, std::int64_t depth, bool add)
 {
     std::int64_t i = 0;
     for (; i + 4 <= rows; i += 4)
-        tile<4, Vectors>(c + i * cStride, cStride, a + i * aRow, aRow, aColumn, b, bStride, depth, add);
+        tile<Lanes, 4, Vectors>(c + i * cStride, cStride, a + i * aRow, aRow, aColumn, b, bStride, depth, add);
     for (; i < rows; ++i)
-        tile<1, Vectors>(c + i * cStride, cStride, a + i * aRow, aRow, aColumn, b, bStride, depth, add);
+        tile<Lanes, 1, Vectors>(c + i * cStride, cStride, a + i * aRow, aRow, aColumn, b, bStride, depth, add);
 }
 
 /// c [rows][width] = or += a b, in which a(i, l) = a[i * aRow + l * aColumn] and b is [depth][width].
@@ -59,10 +71,15 @@ BTCAI_VECTOR_CLONES void multiply(float* c, std::int64_t cStride, const float* a
                                   std::int64_t bStride, std::int64_t rows, std::int64_t width, std::int64_t depth, bool add)
 {
     std::int64_t j = 0;
-    for (; j + 2 * kLanes <= width; j += 2 * kLanes)
-        columns<2>(c + j, cStride, a, aRow, aColumn, b + j, bStride, rows, depth, add);
-    for (; j + kLanes <= width; j += kLanes)
-        columns<1>(c + j, cStride, a, aRow, aColumn, b + j, bStride, rows, depth, add);
+    withLanes([&]<int Lanes>() BTCAI_LAMBDA_INLINE {
+        if constexpr (Lanes == 16) // which comes with 32 registers
+            for (; j + 4 * Lanes <= width; j += 4 * Lanes)
+                columns<Lanes, 4>(c + j, cStride, a, aRow, aColumn, b + j, bStride, rows, depth, add);
+        for (; j + 2 * Lanes <= width; j += 2 * Lanes)
+            columns<Lanes, 2>(c + j, cStride, a, aRow, aColumn, b + j, bStride, rows, depth, add);
+        for (; j + Lanes <= width; j += Lanes)
+            columns<Lanes, 1>(c + j, cStride, a, aRow, aColumn, b + j, bStride, rows, depth, add);
+    });
     for (; j < width; ++j)
         for (std::int64_t i = 0; i < rows; ++i) {
             float sum = add ? c[i * cStride + j] : 0.0F;
@@ -72,7 +89,8 @@ BTCAI_VECTOR_CLONES void multiply(float* c, std::int64_t cStride, const float* a
         }
 }
 
-/// output [rows][outputs] = bias + the products of input rows with the weight's rows [outputs][depth]: for few outputs.
+/// output [rows][outputs] = bias + the products of input rows with the weight's rows [outputs][depth]: for few outputs. Sixteen sums
+/// side by side, whatever the registers hold.
 BTCAI_VECTOR_CLONES void multiplyFew(float* output, std::int64_t outputStride, const float* input, std::int64_t inputStride,
                                      const float* weight, const float* bias, std::int64_t rows, std::int64_t outputs, std::int64_t depth)
 {
@@ -80,13 +98,20 @@ BTCAI_VECTOR_CLONES void multiplyFew(float* output, std::int64_t outputStride, c
         for (std::int64_t o = 0; o < outputs; ++o) {
             const float* const a = input + i * inputStride;
             const float* const b = weight + o * depth;
-            Vector sums{};
+            float sums[kLanes];
             std::int64_t l = 0;
-            for (; l + kLanes <= depth; l += kLanes)
-                sums += *reinterpret_cast<const Vector*>(a + l) * *reinterpret_cast<const Vector*>(b + l);
+            withLanes([&]<int Lanes>() BTCAI_LAMBDA_INLINE {
+                Vector<Lanes> parts[kLanes / Lanes] = {};
+                const auto load = [](const float* at) BTCAI_LAMBDA_INLINE { return *reinterpret_cast<const Vector<Lanes>*>(at); };
+                for (; l + kLanes <= depth; l += kLanes)
+                    for (int p = 0; p < kLanes / Lanes; ++p)
+                        parts[p] += load(a + l + p * Lanes) * load(b + l + p * Lanes);
+                for (int p = 0; p < kLanes / Lanes; ++p)
+                    *reinterpret_cast<Vector<Lanes>*>(sums + p * Lanes) = parts[p];
+            });
             float sum = bias[o];
-            for (int lane = 0; lane < kLanes; ++lane)
-                sum += sums[lane];
+            for (const float part : sums)
+                sum += part;
             for (; l < depth; ++l)
                 sum += a[l] * b[l];
             output[i * outputStride + o] = sum;
@@ -128,10 +153,54 @@ BTCAI_VECTOR_CLONES void addRows(float* sums, const float* rows, std::int64_t st
             sums[j] += rows[i * stride + j];
 }
 
+/// a0 b0 a1 b1 ... of the lower halves of two vectors (Half 0) or of the upper ones (Half 1).
+template <int Lanes, int Half, int... I>
+BTCAI_INLINE Vector<Lanes> interleave(Vector<Lanes> a, Vector<Lanes> b, std::integer_sequence<int, I...>)
+{
+    return __builtin_shufflevector(a, b, (Half * Lanes / 2 + I / 2 + I % 2 * Lanes)...);
+}
+
+/// A square of Lanes by Lanes numbers, transposed: row i is interleaved with row i + Lanes / 2, log2(Lanes) times.
+template <int Lanes> BTCAI_INLINE void transposeSquare(float* out, std::int64_t outStride, const float* in, std::int64_t inStride)
+{
+    using V = Vector<Lanes>;
+    V rows[Lanes], next[Lanes];
+    for (int i = 0; i < Lanes; ++i)
+        rows[i] = *reinterpret_cast<const V*>(in + i * inStride);
+    for (int round = 1; round < Lanes; round *= 2) {
+        for (int i = 0; i < Lanes / 2; ++i) {
+            next[2 * i] = interleave<Lanes, 0>(rows[i], rows[i + Lanes / 2], std::make_integer_sequence<int, Lanes>());
+            next[2 * i + 1] = interleave<Lanes, 1>(rows[i], rows[i + Lanes / 2], std::make_integer_sequence<int, Lanes>());
+        }
+        for (int i = 0; i < Lanes; ++i)
+            rows[i] = next[i];
+    }
+    for (int i = 0; i < Lanes; ++i)
+        *reinterpret_cast<V*>(out + i * outStride) = rows[i];
+}
+
+/// out [columns][rows] = in [rows][columns], transposed.
+BTCAI_VECTOR_CLONES void transpose(float* out, const float* in, std::int64_t rows, std::int64_t columns)
+{
+    const std::int64_t wholeRows = rows - rows % kLanes;
+    const std::int64_t wholeColumns = columns - columns % kLanes;
+    withLanes([&]<int Lanes>() BTCAI_LAMBDA_INLINE {
+        for (std::int64_t i = 0; i < wholeRows; i += Lanes)
+            for (std::int64_t j = 0; j < wholeColumns; j += Lanes)
+                transposeSquare<Lanes>(out + j * rows + i, rows, in + i * columns + j, columns);
+    });
+    for (std::int64_t i = 0; i < rows; ++i)
+        for (std::int64_t j = i < wholeRows ? wholeColumns : 0; j < columns; ++j)
+            out[j * rows + i] = in[i * columns + j];
+}
+
 } // namespace
 
-HeadPass::HeadPass(HeadShape shape, const HeadViews<const float>& weights) : m_shape(shape)
+HeadPass::HeadPass(HeadShape shape, const HeadViews<const float>& weights) : m_shape(shape), m_holdBiasAt(weights.holdBias)
 {
+    const auto makeLayer = [](std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters) {
+        return Layer{inputs, outputs, parameters, std::vector<float>(static_cast<std::size_t>(outputs < kLanes ? 0 : inputs * outputs))};
+    };
     m_stateIn = makeLayer(shape.state, 2 * shape.width, weights.stateIn);
     for (const auto& layer : weights.policyHidden)
         m_policyHidden.push_back(makeLayer(shape.width, shape.width, layer));
@@ -139,21 +208,28 @@ HeadPass::HeadPass(HeadShape shape, const HeadViews<const float>& weights) : m_s
         m_valueHidden.push_back(makeLayer(shape.width, shape.width, layer));
     m_policyOut = makeLayer(shape.width, shape.actions, weights.policyOut);
     m_valueOut = makeLayer(shape.width, 1, weights.valueOut);
-    m_holdBias = weights.holdBias ? *weights.holdBias : 0.0F;
     const auto block = static_cast<std::size_t>(kBlock * 2 * shape.width);
     m_hidden.assign(static_cast<std::size_t>(shape.layers), std::vector<float>(block));
     m_gradient.resize(block);
     m_below.resize(block);
-    m_transposed.resize(static_cast<std::size_t>(kLanes * 2 * shape.width));
+    m_transposed.resize(static_cast<std::size_t>(shape.width * std::max({2 * shape.state, shape.width, shape.actions}))); // the largest weight
+    readWeights();
 }
 
-HeadPass::Layer HeadPass::makeLayer(std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters)
+void HeadPass::readWeights()
 {
-    Layer layer{inputs, outputs, parameters, std::vector<float>(static_cast<std::size_t>(inputs * outputs))};
-    for (std::int64_t o = 0; o < outputs; ++o)
-        for (std::int64_t i = 0; i < inputs; ++i)
-            layer.transposed[static_cast<std::size_t>(i * outputs + o)] = parameters.weight[o * inputs + i];
-    return layer;
+    m_holdBias = m_holdBiasAt ? *m_holdBiasAt : 0.0F;
+    const auto read = [](Layer& layer) {
+        if (!layer.transposed.empty())
+            transpose(layer.transposed.data(), layer.parameters.weight, layer.outputs, layer.inputs);
+    };
+    read(m_stateIn);
+    for (std::size_t l = 0; l < m_policyHidden.size(); ++l) {
+        read(m_policyHidden[l]);
+        read(m_valueHidden[l]);
+    }
+    read(m_policyOut);
+    read(m_valueOut);
 }
 
 /// output = W input + b, for all samples of the block.
@@ -200,7 +276,7 @@ void HeadPass::forward(std::int64_t count, const float* state, const float* mark
 void HeadPass::propagate(const Layer& layer, const float* gradient, std::int64_t gradientStride, const float* input,
                          std::int64_t inputStride, LinearView<float> sums, float* inputGradient)
 {
-    if (layer.inputs < kLanes) { // too narrow for a vector: the other way round
+    if (layer.inputs % kLanes != 0) { // no whole number of vectors: the other way round
         multiply(m_transposed.data(), layer.outputs, input, 1, inputStride, gradient, gradientStride, layer.inputs, layer.outputs, m_count, false);
         for (std::int64_t o = 0; o < layer.outputs; ++o)
             for (std::int64_t i = 0; i < layer.inputs; ++i)

@@ -39,8 +39,9 @@ class HeadPass {
 public:
     static constexpr std::int64_t kBlock = 64;
 
-    /// The weights are read now; make another one after they have changed.
+    /// The weights are read now; have them read again after they have changed.
     HeadPass(HeadShape shape, const HeadViews<const float>& weights);
+    void readWeights();
 
     /// state [count][S]; market: rows [.][2 W], sample i reads row i / accountsPerRow, or null. Writes logits [count][A] and value
     /// [count], and keeps what the backward pass needs.
@@ -55,7 +56,6 @@ private:
         LinearView<const float> parameters;
         std::vector<float> transposed; ///< [inputs][outputs]
     };
-    static Layer makeLayer(std::int64_t inputs, std::int64_t outputs, LinearView<const float> parameters);
     void apply(const Layer& layer, const float* input, std::int64_t inputStride, float* output, std::int64_t outputStride) const;
     void propagate(const Layer& layer, const float* gradient, std::int64_t gradientStride, const float* input, std::int64_t inputStride,
                    LinearView<float> sums, float* inputGradient);
@@ -63,6 +63,7 @@ private:
     HeadShape m_shape;
     Layer m_stateIn, m_policyOut, m_valueOut;
     std::vector<Layer> m_policyHidden, m_valueHidden;
+    const float* m_holdBiasAt = nullptr;
     float m_holdBias = 0.0F;
 
     std::int64_t m_count = 0;
@@ -70,7 +71,7 @@ private:
     const float* m_state = nullptr;
     std::vector<std::vector<float>> m_hidden; ///< per layer [kBlock][2 W], after tanh
     std::vector<float> m_gradient, m_below;   ///< [kBlock][2 W]
-    std::vector<float> m_transposed;          ///< the gradient of a narrow layer's weight, [inputs][outputs]
+    std::vector<float> m_transposed;          ///< the gradient of a weight, [inputs][outputs]
 };
 
 } // namespace btcai

@@ -23,7 +23,7 @@ Json checkQuality(const RunConfig& config, const BarSeries& series)
     const Verdict verdict = blocksTraining(report);
     if (verdict.blocks() && !config.quality.allowBad)
         throw Error(ErrorKind::BadInput,
-                    "data = {}: is not fit to learn from: {}. See btcai check; to learn from it all the same, set quality.allow_bad",
+                    "data = {}: is not fit to learn from: {}. See btcai check; to use it all the same, set quality.allow_bad (evaluate: --allow-bad)",
                     config.data, fmt::join(verdict.reasons, "; "));
     for (const std::string& reason : verdict.reasons)
         logWarning("learning from bad data, as quality.allow_bad asks: {}", reason);

@@ -18,30 +18,6 @@ constexpr std::size_t kEncodeBatch = 4;
 
 } // namespace
 
-SampledAction sampleAction(std::span<const float> logits, double uniform)
-{
-    const float highest = *std::ranges::max_element(logits);
-    double total = 0.0;
-    for (const float logit : logits)
-        total += std::exp(static_cast<double>(logit - highest));
-    double left = uniform * total;
-    std::size_t action = logits.size() - 1; // rounding may leave a rest beyond the last
-    for (std::size_t i = 0; i < logits.size(); ++i) {
-        left -= std::exp(static_cast<double>(logits[i] - highest));
-        if (left < 0.0) {
-            action = i;
-            break;
-        }
-    }
-    const double logProbability = static_cast<double>(logits[action] - highest) - std::log(total);
-    return {static_cast<std::uint8_t>(action), static_cast<float>(logProbability)};
-}
-
-std::uint8_t argmaxAction(std::span<const float> logits)
-{
-    return static_cast<std::uint8_t>(std::ranges::max_element(logits) - logits.begin());
-}
-
 Collector::Collector(AgentNetwork network, TradingEnv& env, const MarketTensors& market, EntrySizer sizer, std::int64_t steps, std::uint64_t seed)
     : m_network(std::move(network)), m_env(env), m_trading(&env), m_market(&market),
       m_stretches(static_cast<std::int64_t>(env.options().stretches)),

@@ -6,19 +6,11 @@
 #include "agent/ppo/EntrySizer.h"
 #include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/RolloutBuffer.h"
+#include "agent/ppo/SampleAction.h"
 #include "env/TradingEnv.h"
 #include "models/AgentNetwork.h"
 
 namespace btcai {
-
-/// Draws an action index from unnormalised log probabilities, `uniform` in [0, 1), and tells its log probability.
-struct SampledAction {
-    std::uint8_t action = 0;
-    float logProbability = 0.0F;
-};
-SampledAction sampleAction(std::span<const float> logits, double uniform);
-/// The most likely action; the lowest index among equals.
-std::uint8_t argmaxAction(std::span<const float> logits);
 
 /// Called between steps of a rollout; may block (pause) but not change anything the rollout depends on.
 using PollFunction = std::function<void()>;

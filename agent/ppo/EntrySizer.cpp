@@ -1,21 +1,12 @@
 #include "agent/ppo/EntrySizer.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "agent/config/EnvironmentOptions.h"
+#include "agent/ppo/SampleAction.h"
 #include "env/Action.h"
 
 namespace btcai {
-
-double actionProbability(std::span<const float> logits, std::uint8_t action)
-{
-    const float highest = *std::ranges::max_element(logits);
-    double total = 0.0;
-    for (const float logit : logits)
-        total += std::exp(static_cast<double>(logit - highest));
-    return std::exp(static_cast<double>(logits[action] - highest)) / total;
-}
 
 EntrySizer::EntrySizer(const RunConfig& config, const MarketTensors& tensors)
     : m_sizer(sizingOptions(config)), m_isOn(config.sizing.method != "fixed" || config.sizing.maxUncertainty > 0.0),

@@ -36,7 +36,4 @@ private:
     torch::Tensor m_mean, m_deviation; ///< [G, T], log returns, double
 };
 
-/// The probability of one of several unnormalised log probabilities.
-double actionProbability(std::span<const float> logits, std::uint8_t action);
-
 } // namespace btcai

@@ -2,13 +2,9 @@
 
 #include <torch/torch.h>
 
-namespace btcai {
+#include "agent/ppo/Adam.h"
 
-struct AdamOptions {
-    double beta1 = 0.9;
-    double beta2 = 0.999;
-    double epsilon = 1e-5; ///< as in OpenAI's PPO
-};
+namespace btcai {
 
 /// Makes the parameters of `module` and their gradients views of two flat buffers [P], in the order of module.parameters().
 void bindParameters(torch::nn::Module& module, const torch::Tensor& parameters, const torch::Tensor& gradients);

@@ -1,6 +1,7 @@
 #include "agent/ppo/Gae.h"
 
 #include <cassert>
+#include <cmath>
 #include <vector>
 
 namespace btcai {
@@ -20,6 +21,23 @@ void computeGae(const GaeInput& in, std::span<float> advantage, std::span<float>
             returns[i] = static_cast<float>(carried[lane] + static_cast<double>(in.value[i]));
         }
     }
+}
+
+void normalizeAdvantages(std::span<float> advantage)
+{
+    if (advantage.size() < 2)
+        return;
+    const auto count = static_cast<double>(advantage.size());
+    double sum = 0.0;
+    for (const float a : advantage)
+        sum += static_cast<double>(a);
+    const double mean = sum / count;
+    double squares = 0.0;
+    for (const float a : advantage)
+        squares += (static_cast<double>(a) - mean) * (static_cast<double>(a) - mean);
+    const double scale = 1.0 / (std::sqrt(squares / (count - 1.0)) + 1e-8);
+    for (float& a : advantage)
+        a = static_cast<float>((static_cast<double>(a) - mean) * scale);
 }
 
 } // namespace btcai

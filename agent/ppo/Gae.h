@@ -24,4 +24,7 @@ struct GaeInput {
 /// `returns` = advantage + value: what the value head learns.
 void computeGae(const GaeInput& input, std::span<float> advantage, std::span<float> returns);
 
+/// Takes the mean away and divides by the sample deviation + 1e-8 (normalizedAdvantage() of PpoLoss.h, on plain numbers); one value stays.
+void normalizeAdvantages(std::span<float> advantage);
+
 } // namespace btcai

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "agent/ppo/PpoLoss.h"
+#include "agent/ppo/SampleLoss.h"
 #include "models/AgentNetwork.h"
 
 namespace btcai {
@@ -14,13 +14,9 @@ struct HeadSamples {
     double minibatch = 1.0;
 };
 
-/// These samples' part of the means that PpoLoss holds.
-struct HeadLossSums {
-    double total = 0.0, policy = 0.0, value = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
-};
-
 /// ppoLoss() over heads(), and its gradient, by HeadPass: adds to the gradients of the network's heads and, with a market,
-/// writes the gradient of marketShare. Advantages are taken as they are (normalise them before).
-HeadLossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLossOptions& options, torch::Tensor& marketGradient);
+/// writes the gradient of marketShare. Advantages are taken as they are (normalise them before). Value clipping
+/// is not offered here.
+LossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLossOptions& options, torch::Tensor& marketGradient);
 
 } // namespace btcai

@@ -10,7 +10,7 @@ Tensor normalizedAdvantage(const Tensor& advantage)
 }
 
 PpoLoss ppoLoss(const Tensor& logits, const Tensor& value, const Tensor& action, const Tensor& oldLogProbability,
-                const Tensor& advantage, const Tensor& returns, const PpoLossOptions& options)
+                const Tensor& advantage, const Tensor& returns, const PpoLossOptions& options, const Tensor& oldValue)
 {
     const Tensor logProbabilities = torch::log_softmax(logits, -1);
     const Tensor logProbability = logProbabilities.gather(-1, action.unsqueeze(-1)).squeeze(-1);
@@ -21,7 +21,12 @@ PpoLoss ppoLoss(const Tensor& logits, const Tensor& value, const Tensor& action,
 
     PpoLoss loss;
     loss.policy = -torch::min(ratio * advantage, clipped * advantage).mean();
-    loss.value = (value - returns).square().mean();
+    Tensor squares = (value - returns).square();
+    if (options.valueClipRange > 0.0) {
+        const Tensor held = oldValue + (value - oldValue).clamp(-options.valueClipRange, options.valueClipRange);
+        squares = torch::max(squares, (held - returns).square());
+    }
+    loss.value = squares.mean();
     loss.entropy = -(logProbabilities.exp() * logProbabilities).sum(-1).mean();
     loss.total = loss.policy + options.valueCoefficient * loss.value - options.entropyCoefficient * loss.entropy;
     {

@@ -2,13 +2,9 @@
 
 #include <torch/torch.h>
 
-namespace btcai {
+#include "agent/ppo/SampleLoss.h"
 
-struct PpoLossOptions {
-    double clipRange = 0.2;
-    double valueCoefficient = 0.5;
-    double entropyCoefficient = 0.0;
-};
+namespace btcai {
 
 /// Scalars, means over the batch. Only `total` carries a gradient.
 struct PpoLoss {
@@ -24,10 +20,11 @@ struct PpoLoss {
 torch::Tensor normalizedAdvantage(const torch::Tensor& advantage);
 
 /// Schulman et al., "Proximal Policy Optimization Algorithms" (2017), equations 7 and 9.
-/// logits [..., A]; value, action (int64), oldLogProbability, advantage and returns [...] (one leading shape).
+/// logits [..., A]; value, action (int64), oldLogProbability, advantage and returns [...] (one leading shape). oldValue [...] is read
+/// only where the value loss is clipped: the larger of the squared errors of the value and of the value held within valueClipRange of it.
 PpoLoss ppoLoss(const torch::Tensor& logits, const torch::Tensor& value, const torch::Tensor& action,
                 const torch::Tensor& oldLogProbability, const torch::Tensor& advantage, const torch::Tensor& returns,
-                const PpoLossOptions& options);
+                const PpoLossOptions& options, const torch::Tensor& oldValue = {});
 
 /// Negative log likelihood of a Gaussian, mean over the targets that are known (not NaN), without the constant
 /// log(2 pi) / 2. Zero, with zero gradient, when none is known.

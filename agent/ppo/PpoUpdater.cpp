@@ -3,28 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 
 #include "agent/distributed/RankGroup.h"
 #include "agent/ppo/HeadLoss.h"
-#include "base/Rng.h"
+#include "agent/ppo/MinibatchOrder.h"
+#include "agent/ppo/PpoLoss.h"
 
 namespace btcai {
 
 namespace {
 
 using torch::Tensor;
-
-/// Fisher and Yates, by draws that (iteration, epoch) name.
-std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, std::int64_t iteration, std::int64_t epoch)
-{
-    std::vector<std::int64_t> order(static_cast<std::size_t>(count));
-    std::iota(order.begin(), order.end(), 0);
-    Rng rng(seed, "minibatch", static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(iteration));
-    for (std::size_t i = order.size(); i > 1; --i)
-        std::swap(order[i - 1], order[rng.below(i)]);
-    return order;
-}
 
 /// Part i of `parts` of so many: as even as can be, in order.
 RowRange partOf(std::size_t all, std::size_t i, std::size_t parts) { return {all * i / parts, all * (i + 1) / parts}; }
@@ -87,25 +76,21 @@ Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, RowRan
 
 /// A part's share in the losses of the minibatch: the parts add up to its means.
 struct PartLoss {
-    HeadLossSums heads;
+    LossSums heads;
     double forecast = 0.0;
 
-    std::array<double*, 7> sums()
+    void add(const PartLoss& other)
     {
-        return {&heads.total, &heads.policy, &heads.value, &heads.entropy, &heads.approxKl, &heads.clipFraction, &forecast};
-    }
-    void add(PartLoss other)
-    {
-        const auto to = sums(), from = other.sums();
-        for (std::size_t i = 0; i < to.size(); ++i)
-            *to[i] += *from[i];
+        heads += other.heads;
+        forecast += other.forecast;
     }
 };
 
 /// Each rank left its part of the gradient and of the losses: afterwards all have the minibatch's, the same bits.
 void sumOverRanks(RankGroup& group, Tensor& gradients, PartLoss& loss)
 {
-    const auto sums = loss.sums();
+    LossSums& heads = loss.heads;
+    const std::array sums{&heads.total, &heads.policy, &heads.value, &heads.entropy, &heads.approxKl, &heads.clipFraction, &loss.forecast};
     Tensor losses = torch::empty({static_cast<std::int64_t>(sums.size())}, torch::kFloat64);
     double* const values = losses.data_ptr<double>();
     for (std::size_t i = 0; i < sums.size(); ++i)
@@ -116,7 +101,7 @@ void sumOverRanks(RankGroup& group, Tensor& gradients, PartLoss& loss)
 }
 
 /// The same as headLoss by libtorch's operations, for other devices than the CPU; adds its loss to `total`.
-HeadLossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSamples& samples, const PpoLossOptions& options, Tensor& total)
+LossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSamples& samples, const PpoLossOptions& options, Tensor& total)
 {
     const HeadOutput heads = network->heads(z, samples.state);
     const PpoLoss loss = ppoLoss(heads.logits, heads.value, samples.action, samples.logProbability, samples.advantage, samples.returns, options);
@@ -134,7 +119,8 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
     const auto own = [part](const Tensor& tensor) { return cut(tensor, part); };
     const PpoLossOptions lossOptions{.clipRange = options.clipRange,
                                      .valueCoefficient = options.valueCoefficient,
-                                     .entropyCoefficient = schedule.entropyCoefficient};
+                                     .entropyCoefficient = schedule.entropyCoefficient,
+                                     .valueClipRange = 0.0};
     HeadSamples samples{.state = own(batch.state), .action = own(batch.action), .logProbability = own(batch.logProbability),
                         .advantage = own(batch.advantage), .returns = own(batch.returns), .marketShare = {}, .minibatch = batch.samples};
 
@@ -189,7 +175,7 @@ std::vector<Tensor> PpoUpdater::minibatchIndices(const RolloutBuffer& buffer, co
 {
     const std::int64_t count = m_market ? buffer.stretches : buffer.stretches * buffer.steps * buffer.accounts;
     const std::int64_t size = m_market ? options.stretchesPerMinibatch : samplesPerMinibatch;
-    const std::vector<std::int64_t> order = permutation(count, m_seed, iteration, epoch);
+    const std::vector<std::int64_t> order = minibatchOrder(count, m_seed, iteration, epoch);
     std::vector<Tensor> batches;
     for (std::int64_t begin = 0; begin + size <= count; begin += size) {
         const auto from = order.begin() + begin;

@@ -177,6 +177,7 @@ void addBenchCommand(CLI::App& app, Action& action)
     addBenchData(*command, action);
     addBenchEnv(*command, action);
     addBenchFeatures(*command, action);
+    addBenchPpo(*command, action);
 }
 
 } // namespace btcai::cli

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <ctime>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -28,13 +27,6 @@ struct BenchOptions {
     std::size_t repeats = 3;
     bool json = false;
 };
-
-double cpuSeconds(clockid_t clock)
-{
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 /// One kernel over all bars as the batch runs it: the least processor time of the repeats, so that neighbours on the machine count little.
 double kernelSeconds(const FeatureInfo& info, const BarBlock& bars, std::int64_t intervalSeconds, std::size_t repeats)

@@ -36,6 +36,7 @@ void addBenchCommand(CLI::App& app, Action& action);
 void addBenchData(CLI::App& bench, Action& action);
 void addBenchEnv(CLI::App& bench, Action& action);
 void addBenchFeatures(CLI::App& bench, Action& action);
+void addBenchPpo(CLI::App& bench, Action& action);
 
 /// Throws Error(BadInput) when the output is one of the files that are read.
 void refuseToOverwrite(std::span<const std::filesystem::path> inputs, const std::filesystem::path& output);

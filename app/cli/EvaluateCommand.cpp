@@ -33,6 +33,7 @@ struct EvaluateOptions {
     std::string data;
     std::string baselines;
     std::string scenario;
+    bool allowBad = false;
     bool json = false;
 };
 
@@ -187,6 +188,7 @@ int runEvaluate(const EvaluateOptions& options)
 {
     const std::vector<Baseline> baselines = options.baselines.empty() ? std::vector<Baseline>() : parseBaselines(options.baselines);
     LoadedAgent agent = loadAgent(options);
+    agent.config.quality.allowBad = agent.config.quality.allowBad || options.allowBad;
     const Stage stage = prepare(options, agent);
     const torch::Device device = selectDevice(agent.config.device);
     agent.network->to(device);
@@ -228,6 +230,7 @@ void addEvaluateCommand(CLI::App& app, Action& action)
     command->add_option("--scenario", options->scenario,
                         "Trade a stretch of history instead of a part (2013-april-crash, 2013-crash, 2017-peak, 2018-november), or the part with an event in its middle "
                         "(news-shock, volatility-spike, flash-crash, liquidity-drought, exchange-outage, gap, funding-spike)");
+    command->add_flag("--allow-bad", options->allowBad, "Trade data too in which the data check finds errors");
     command->add_flag("--json", options->json, "Print JSON");
     command->callback([&action, options] { action = [options](const LogOptions&) { return runEvaluate(*options); }; });
 }

@@ -5,6 +5,7 @@
 #include "agent/config/ConfigFile.h"
 #include "agent/evaluation/Evaluator.h"
 #include "agent/ppo/EntrySizer.h"
+#include "agent/ppo/SampleAction.h"
 #include "tests/support/TrainingRun.h"
 
 using namespace btcai;

@@ -6,6 +6,7 @@
 
 #include "agent/ppo/FlatAdam.h"
 #include "agent/ppo/HeadLoss.h"
+#include "agent/ppo/PpoLoss.h"
 #include "base/Error.h"
 
 using namespace btcai;
@@ -47,10 +48,10 @@ struct Case {
     FlatAdam optimizer;
     Tensor z;
     HeadSamples samples;
-    PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.7, .entropyCoefficient = 0.05};
+    PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.7, .entropyCoefficient = 0.05, .valueClipRange = 0.0};
 
     struct Result {
-        HeadLossSums sums;
+        LossSums sums;
         Tensor gradients, marketGradient;
     };
     Result byHand()

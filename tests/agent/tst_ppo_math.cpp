@@ -106,7 +106,7 @@ private slots:
         const Tensor old = torch::full({2}, std::log(0.5));
         const Tensor value = torch::tensor({1.0F, 2.0F});
         const Tensor returns = torch::tensor({2.0F, 5.0F});
-        const PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.5, .entropyCoefficient = 0.1};
+        const PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.5, .entropyCoefficient = 0.1, .valueClipRange = 0.0};
         const PpoLoss up = ppoLoss(logits, value, action, old, torch::ones({2}), returns, options);
         QVERIFY(near(up.policy.item<double>(), -0.85));
         QVERIFY(near(up.value.item<double>(), (1.0 + 9.0) / 2.0));
@@ -123,7 +123,7 @@ private slots:
     void clippedSamplesGiveNoGradient()
     {
         const Tensor action = torch::tensor({std::int64_t{0}}, torch::kInt64);
-        const PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.0, .entropyCoefficient = 0.0};
+        const PpoLossOptions options{.clipRange = 0.2, .valueCoefficient = 0.0, .entropyCoefficient = 0.0, .valueClipRange = 0.0};
         for (const double advantage : {1.0, -1.0}) {
             const Tensor logits = torch::tensor({std::log(3.0), 0.0}).view({1, 2}).requires_grad_(); // ratio 1.5
             const PpoLoss loss = ppoLoss(logits, torch::zeros({1}), action, torch::full({1}, std::log(0.5)),

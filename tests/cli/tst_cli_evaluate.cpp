@@ -52,6 +52,42 @@ private slots:
         });
     }
 
+    // Single bars at ten times the price of the others: prints that no market makes.
+    void badDataNeedToBeAskedFor()
+    {
+        std::string csv = m_csv;
+        std::size_t at = csv.find('\n') + 1;
+        for (int line = 0; at < csv.size(); ++line) {
+            const std::size_t end = csv.find('\n', at);
+            if (line % 100 == 50) {
+                const std::string row = csv.substr(at, csv.find(',', at) - at) + ",100000,100000,100000,100000,5";
+                csv.replace(at, end - at, row);
+            }
+            at = csv.find('\n', at) + 1;
+        }
+        const QString bad = m_folder.filePath("bad.csv");
+        writeText(bad, csv);
+        const CliResult refused = runBtcai({"evaluate", "--run", m_run, "--data", bad});
+        QVERIFY2(refused.code == 2 && refused.says("bad.csv") && refused.says("evaluate: --allow-bad"), refused.shown());
+        const CliResult allowed = runBtcai({"evaluate", "--run", m_run, "--data", bad, "--allow-bad"});
+        QVERIFY2(allowed.code == 0 && allowed.out.contains("buy and hold"), allowed.shown());
+    }
+
+    // A drawdown of a thousandth is reached at once: the agent's accounts stay out from there on, which is told, and buy-and-hold is not judged.
+    void refusedOrdersAreTold()
+    {
+        const QString run = m_folder.filePath("guarded");
+        const CliResult trained = runBtcai(QStringList{"train", "--data", m_data, "--run", run, "--seed", "7", "--steps", "1280", "--json",
+                                                       "--risk.max_drawdown", "0.001"} + tinyRun());
+        QVERIFY2(trained.code == 0, trained.shown());
+        const Json evaluation = trained.json()["evaluation"];
+        QVERIFY2(evaluation["refused_orders"]["drawdown"].get<int>() > 100 && evaluation["refused_orders"].size() == 1, trained.out);
+        QVERIFY(evaluation["rows"][2]["exposure"].get<double>() > 0.9 && evaluation["rows"][0]["exposure"].get<double>() < 0.5);
+        const CliResult text = runBtcai({"evaluate", "--run", run});
+        QVERIFY2(text.code == 0 && text.out.contains("orders refused by the risk guard: drawdown ("), text.shown());
+        QVERIFY(!runBtcai({"evaluate", "--run", m_run}).out.contains("refused"));
+    }
+
     void baselinesStandBesideTheAgent()
     {
         const CliResult result = runBtcai({"evaluate", "--run", m_run, "--baselines", "all", "--json"});

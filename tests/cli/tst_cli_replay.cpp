@@ -150,6 +150,27 @@ private slots:
             QVERIFY(rate["account_steps_per_s"].get<double>() > 0.0);
     }
 
+    // 2 x 4 x 64 + 2 x 64 for the first layers, 2 x 64 x 64 + 2 x 64 for the second, 2 x 64 + 2 logits, 64 + 1: 9155 parameters.
+    void benchPpoTellsItsFigures()
+    {
+        const CliResult result = runBtcai({"bench", "ppo", "--task", "cartpole", "--seeds", "1", "--steps", "2048", "--runs", "1", "--json"});
+        QVERIFY2(result.code == 0, result.shown());
+        const Json json = result.json();
+        QVERIFY(json["bench"] == "ppo" && json["task"] == "cartpole" && json["threads"] == 1);
+        QCOMPARE(json["parameters"].get<int>(), 9155);
+        const Json golden = json["model"];
+        QVERIFY(golden["lanes"] == 8 && golden["n_steps"] == 256 && golden["batch_size"] == 64 && golden["epochs"] == 10 && golden["learning_rate"] == 3e-4);
+        QVERIFY(json["steps_per_s"].get<double>() > 0.0 && json["steps_per_processor_s"].get<double>() > 0.0);
+        double shares = 0.0;
+        for (const Json& share : json["share"])
+            shares += share.get<double>();
+        QVERIFY(std::abs(shares - 1.0) < 1e-6);
+        QCOMPARE(json["learning"]["steps_until_solved"].size(), std::size_t{1});
+
+        const CliResult unknown = runBtcai({"bench", "ppo", "--task", "pong", "--json"});
+        QVERIFY(unknown.code == 2 && unknown.json()["error"]["message"].get<std::string>().find("cartpole") != std::string::npos);
+    }
+
 private:
     QStringList replay(const QStringList& more) const
     {

@@ -4,8 +4,10 @@
 #include <functional>
 #include <memory>
 
+#include "env/ObservationHistory.h"
 #include "env/reference/Acrobot.h"
 #include "env/reference/CartPole.h"
+#include "env/reference/TMaze.h"
 #include "tests/env/EnvTestSupport.h"
 #include "tests/support/Failure.h"
 
@@ -110,6 +112,11 @@ void everything(TradingEnvOptions& options)
     options.reward = {.drawdownPenalty = 0.5, .winBonus = 0.1, .bonusMultiplier = 1.0, .goalShaping = 0.5, .drawdownShaping = 0.5};
 }
 
+std::unique_ptr<VectorEnvironment> makeTMaze(std::size_t lanes, std::size_t /*threads*/) { return std::make_unique<TMaze>(lanes, 3); }
+std::unique_ptr<VectorEnvironment> makeHistory(std::size_t lanes, std::size_t /*threads*/)
+{
+    return std::make_unique<ObservationHistory>(std::make_unique<CartPole>(lanes), 3);
+}
 template <typename Task> std::unique_ptr<VectorEnvironment> makeTask(std::size_t lanes, std::size_t /*threads*/)
 {
     return std::make_unique<Task>(lanes);
@@ -158,6 +165,8 @@ private slots:
         QTest::newRow("orders with everything") << tradingKind(everything);
         QTest::newRow("CartPole") << Kind{makeTask<CartPole>, anyAction};
         QTest::newRow("Acrobot") << Kind{makeTask<Acrobot>, pumpingAction};
+        QTest::newRow("TMaze") << Kind{makeTMaze, anyAction};
+        QTest::newRow("CartPole, its latest 3 observations") << Kind{makeHistory, anyAction};
     }
 
     void shapesAreAsAnnounced()
