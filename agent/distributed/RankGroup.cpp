@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #ifdef USE_C10D_GLOO
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -52,6 +53,9 @@ struct RankGroup::Links {
     c10::intrusive_ptr<c10d::TCPStore> store;
     c10::intrusive_ptr<Collectives> gloo;
     c10::intrusive_ptr<Collectives> nccl; ///< from the first sum on a GPU on, where libtorch has it
+
+    /// The store with names of its own.
+    c10::intrusive_ptr<c10d::Store> part(const std::string& name) const { return c10::make_intrusive<c10d::PrefixStore>(name, store); }
 };
 
 RankGroup::RankGroup(RankOptions options, const Opened& opened, Endings endings)
@@ -84,7 +88,7 @@ RankGroup::RankGroup(RankOptions options, const Opened& opened, Endings endings)
         gloo->devices.push_back(isLoopback(m_options.address) ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
                                 : interface                   ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
                                                               : c10d::ProcessGroupGloo::createDefaultDevice());
-        m_links->gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(m_links->store, rank(), size(), gloo);
+        m_links->gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(m_links->part("gloo"), rank(), size(), gloo);
     });
 #endif
 }
@@ -124,7 +128,7 @@ void RankGroup::sum(std::vector<Tensor> tensors)
             if (!m_links->nccl) {
                 auto nccl = c10d::ProcessGroupNCCL::Options::create();
                 nccl->timeout = m_options.timeout;
-                m_links->nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(m_links->store, rank(), size(), nccl);
+                m_links->nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(m_links->part("nccl"), rank(), size(), nccl);
             }
             start(m_links->nccl, tensor);
 #else
@@ -219,12 +223,12 @@ void RankGroup::share(Tensor& tensor)
     tensor.copy_(copy);
 }
 
-void RankGroup::expectEqual(std::string_view what, const std::string& text)
+void RankGroup::expectEqual(ErrorKind kind, std::string_view what, const std::string& text)
 {
     const auto all = gather(std::vector<std::uint8_t>(text.begin(), text.end()));
     for (std::size_t r = 1; r < all.size(); ++r)
         if (all[r] != all[0])
-            throw Error(ErrorKind::Internal,
+            throw Error(kind,
                         "rank {} and rank 0 differ in {}: all ranks need the same build of btcai and libtorch, the same data and the same "
                         "kind of CPU",
                         r, what);
@@ -308,8 +312,8 @@ void RankGroup::lost(const std::string& cause)
     } while (!silent.empty() && SteadyClock::now() < began + kRollCall);
     if (silent.empty())
         throw RankLost(ErrorKind::Io, "a connection between ranks broke: {}", cause);
-    throw RankLost(ErrorKind::Io, "rank {} is lost: it was killed or cut off, or did not answer for {:.0f} s ({})",
-                   fmt::join(silent, " and rank "), seconds(m_options.timeout), cause);
+    throw RankLost(ErrorKind::Io, "{} {} is lost: it was killed or cut off, or did not answer for {:.0f} s ({})",
+                   silent.size() == 1 ? "rank" : "one of the ranks", fmt::join(silent, ", "), seconds(m_options.timeout), cause);
 }
 
 RankGroup::Hold::Hold(RankGroup* group)

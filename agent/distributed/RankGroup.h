@@ -62,8 +62,8 @@ public:
     std::string share(std::string_view text = {});
     /// Rank 0's numbers, in every rank's tensor.
     void share(torch::Tensor& tensor);
-    /// Throws Error(Internal) at all ranks, naming `what` and the rank, unless all pass the same text, of one length.
-    void expectEqual(std::string_view what, const std::string& text);
+    /// Throws Error(kind) at all ranks, naming `what` and the rank, unless all pass the same text, of one length.
+    void expectEqual(ErrorKind kind, std::string_view what, const std::string& text);
 
     /// Waits until all have called it with this name, each name once; for work that may take the ranks very different times.
     void meet(const std::string& name, std::chrono::seconds patience);

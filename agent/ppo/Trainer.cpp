@@ -149,7 +149,7 @@ struct Trainer::Session {
     std::optional<TradingEnv> env;
     std::optional<Collector> collector;
     std::optional<PpoUpdater> updater;
-    std::optional<RolloutBuffer> buffer; ///< all stretches
+    std::optional<RolloutBuffer> buffer;      ///< all stretches
     std::optional<RolloutBuffer> shareBuffer; ///< with a group: this rank's stretches
     RunProgress progress;
     /// With a group: the environments of all ranks at the end of the latest iteration, as one.
@@ -157,9 +157,9 @@ struct Trainer::Session {
     /// Weights and moments at the start of the iteration: what to go back to when an update meets a NaN, or a rank is lost. Cheaper than it looks,
     /// some megabytes.
     std::array<torch::Tensor, 3> lastGood;
-    std::int64_t lastGoodSteps = 0; ///< of the optimiser
+    std::int64_t lastGoodSteps = 0;   ///< of the optimiser
     std::optional<RunProgress> begun; ///< within an iteration: the progress at its start
-    bool configChanged = false;     ///< since the other ranks were last told
+    bool configChanged = false;       ///< since the other ranks were last told
     std::int64_t checkpointedStep = -1;
     std::vector<double> endedReturns; ///< of all ranks in the latest rollout
     std::vector<double> gates;        ///< the same, mean
@@ -290,9 +290,9 @@ void Trainer::Session::shareStart(std::optional<Checkpoint>& loaded)
 void Trainer::Session::shareState(bool loaded)
 {
     group->meet("prepared", kPreparingPatience);
-    group->expectEqual("market data", dataset.dataHash);
-    group->expectEqual("features", dataset.identity.setHash);
-    group->expectEqual("normaliser", dataset.normalizer.hash());
+    group->expectEqual(ErrorKind::BadInput, "market data", dataset.dataHash);
+    group->expectEqual(ErrorKind::BadInput, "features", dataset.identity.setHash);
+    group->expectEqual(ErrorKind::BadInput, "normaliser", dataset.normalizer.hash());
     for (torch::Tensor* tensor : {&optimizer->parameters(), &optimizer->firstMoment(), &optimizer->secondMoment()})
         group->share(*tensor);
     torch::Tensor steps = torch::tensor({optimizer->steps()}, torch::kInt64);
@@ -606,7 +606,7 @@ void Trainer::Session::finishIteration()
     for (std::size_t i = 0; i < gates.size(); ++i)
         gates[i] = sums[static_cast<std::int64_t>(i)].item<double>() / group->size();
     if (progress.iteration % kWeightCheckEvery == 0)
-        group->expectEqual(fmt::format("their weights after iteration {}", progress.iteration), weightsHash(*optimizer));
+        group->expectEqual(ErrorKind::Internal, fmt::format("their weights after iteration {}", progress.iteration), weightsHash(*optimizer));
     environment = std::move(joined); // last: a loss before is one within the iteration
 }
 

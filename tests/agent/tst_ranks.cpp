@@ -254,6 +254,20 @@ private slots:
         QVERIFY(failures[1].has_value());
     }
 
+    void otherDataAtARankAreNamed()
+    {
+        Run run;
+        const auto failures = asRanks(2, 10s, [&](RankGroup& group) {
+            if (!group.leads()) {
+                Trainer(group, [](const RunConfig&) { return MarketData{makeSyntheticMarket({.bars = 2600, .seed = 6}).series}; }).run();
+                return;
+            }
+            RunFolder folder = RunFolder::create(run.path, rankConfig());
+            Trainer(folder, rankConfig(), run.sink, run.control, Run::data, &group).run();
+        });
+        QVERIFY(failures[0] && failures[0]->kind == ErrorKind::BadInput && failures[0]->says("rank 1 and rank 0 differ in market data"));
+    }
+
     /// Stopped and resumed, by as many ranks: the uninterrupted run, byte for byte. By one rank: the same but for rounding.
     void stoppedAndResumedIsUndisturbed()
     {
