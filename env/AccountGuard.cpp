@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace btcai {
 
@@ -34,7 +35,9 @@ GuardState AccountGuard::stateOf(const Venue& venue, const Accounts& accounts, s
         positions.push_back({.quantity = accounts.lot(lane, i).quantity, .price = mark, .returns = returns});
     if (expected != 0.0)
         positions.push_back({.quantity = expected, .price = mark, .returns = returns});
-    const FillTerms terms = venue.terms(lane, row);
+    FillTerms terms = venue.terms(lane, row);
+    if (!(terms.volume > 0.0))
+        terms.volume = std::numeric_limits<double>::infinity(); // a bar that nobody traded in tells nothing of the impact
     order = {.quantity = quantity, .price = mark, .cost = std::abs(quantity) * (unitCost(terms, std::abs(quantity), mark) - mark), .returns = returns};
     const double base = accounts.base[lane];
     return {.equity = accounts.equity[lane],

@@ -84,7 +84,6 @@ MarketEncoderImpl::MarketEncoderImpl(MarketEncoderOptions options) : m_options(o
 
 MarketEncoding MarketEncoderImpl::forward(const Tensor& features)
 {
-    const std::int64_t stretches = features.size(0);
     const std::int64_t rows = features.size(1) - m_contextRows;
     std::vector<Tensor> branches;
     if (m_options.useCnn)
@@ -93,9 +92,7 @@ MarketEncoding MarketEncoderImpl::forward(const Tensor& features)
         const std::int64_t patch = m_options.patch;
         const std::int64_t window = m_options.tokens * patch;
         const std::int64_t completed = rows / patch; // tokens completed within the encoded rows
-        const Tensor patches = features.narrow(1, m_contextRows - window, window + completed * patch)
-                                   .reshape({stretches, m_options.tokens + completed, patch * m_options.features});
-        const Tensor tokens = m_patchNorm(m_patch(patches));
+        const Tensor tokens = embedTokens(features.narrow(1, m_contextRows - window, window + completed * patch));
         // Row j sees the window that ends with the last token complete at its close.
         const Tensor windowOfRow
             = torch::arange(1, rows + 1, torch::TensorOptions(torch::kLong).device(features.device())).div(patch, "floor");
@@ -104,8 +101,19 @@ MarketEncoding MarketEncoderImpl::forward(const Tensor& features)
         if (m_options.useTransformer)
             branches.push_back(attend(tokens).index_select(1, windowOfRow));
     }
+    return fuse(branches);
+}
+
+Tensor MarketEncoderImpl::embedTokens(const Tensor& features)
+{
+    const std::int64_t size = m_options.patch * m_options.features;
+    return m_patchNorm(m_patch(features.reshape({features.size(0), features.size(1) / m_options.patch, size})));
+}
+
+MarketEncoding MarketEncoderImpl::fuse(const std::vector<Tensor>& branches)
+{
     if (branches.size() == 1)
-        return {m_outputNorm(branches[0]), torch::ones({stretches, rows, 1}, features.options())};
+        return {m_outputNorm(branches[0]), torch::ones({branches[0].size(0), branches[0].size(1), 1}, branches[0].options())};
     const Tensor gates = torch::softmax(m_gate(torch::cat(branches, 2)), 2);
     Tensor sum = branches[0] * gates.narrow(2, 0, 1);
     for (std::size_t i = 1; i < branches.size(); ++i)
@@ -116,16 +124,24 @@ MarketEncoding MarketEncoderImpl::forward(const Tensor& features)
 Tensor MarketEncoderImpl::convolve(const Tensor& features, std::int64_t rows)
 {
     Tensor x = features.narrow(1, m_contextRows - kConvolutionContext, kConvolutionContext + rows);
-    for (std::size_t i = 0; i < kDilations.size(); ++i) {
-        const std::int64_t reach = (kKernel - 1) * kDilations[i];
-        const std::int64_t outputs = x.size(1) - reach;
-        std::vector<Tensor> taps;
-        for (std::int64_t tap = 0; tap < kKernel; ++tap)
-            taps.push_back(x.narrow(1, tap * kDilations[i], outputs));
-        Tensor y = torch::gelu(m_convolutions[i](torch::cat(taps, 2)));
-        x = i == 0 ? y : y + taps.back();
-    }
+    for (std::size_t i = 0; i < m_convolutions.size(); ++i)
+        x = convolutionLayer(i, x);
     return x;
+}
+
+std::int64_t MarketEncoderImpl::convolutionReach(std::size_t layer)
+{
+    return (kKernel - 1) * kDilations[layer];
+}
+
+Tensor MarketEncoderImpl::convolutionLayer(std::size_t layer, const Tensor& x)
+{
+    const std::int64_t outputs = x.size(1) - convolutionReach(layer);
+    std::vector<Tensor> taps;
+    for (std::int64_t tap = 0; tap < kKernel; ++tap)
+        taps.push_back(x.narrow(1, tap * kDilations[layer], outputs));
+    const Tensor y = torch::gelu(m_convolutions[layer](torch::cat(taps, 2)));
+    return layer == 0 ? y : y + taps.back();
 }
 
 Tensor MarketEncoderImpl::attend(const Tensor& tokens)

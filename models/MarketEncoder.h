@@ -4,6 +4,8 @@
 
 namespace btcai {
 
+class EncoderStream;
+
 /// Sizes of a MarketEncoder. Lookback = patch * tokens bars.
 struct MarketEncoderOptions {
     std::int64_t features = 0;  ///< F
@@ -49,8 +51,19 @@ public:
     MarketEncoding forward(const torch::Tensor& features);
 
 private:
+    friend class EncoderStream;
+
     torch::Tensor convolve(const torch::Tensor& features, std::int64_t rows);
+    /// x: [G, convolutionReach(layer) + R, C]; returns [G, R, D].
+    torch::Tensor convolutionLayer(std::size_t layer, const torch::Tensor& x);
+    /// Rows before its own that an output of the layer reads.
+    static std::int64_t convolutionReach(std::size_t layer);
+    /// Whole tokens, [G, N * patch, F], to [G, N, D].
+    torch::Tensor embedTokens(const torch::Tensor& features);
+    /// tokens: [G, K - 1 + W, D]; returns [G, W, D], an entry a window.
     torch::Tensor attend(const torch::Tensor& tokens);
+    /// The branches in use, [G, R, D] each, weighed and summed.
+    MarketEncoding fuse(const std::vector<torch::Tensor>& branches);
 
     MarketEncoderOptions m_options;
     std::int64_t m_contextRows = 0;

@@ -1,5 +1,6 @@
 #include "models/ModelFactory.h"
 
+#include <mutex>
 #include <thread>
 
 #include "base/Error.h"
@@ -30,6 +31,8 @@ AgentNetworkOptions agentNetworkOptions(const RunConfig& config, std::int64_t fe
 
 AgentNetwork makeAgentNetwork(const AgentNetworkOptions& options, std::int64_t seed)
 {
+    static std::mutex drawing; // the process has one generator, which several ranks in it would draw from at once
+    const std::lock_guard lock(drawing);
     torch::manual_seed(static_cast<std::uint64_t>(seed));
     return AgentNetwork(options);
 }

@@ -1,9 +1,9 @@
 #include "agent/ppo/Collector.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "agent/ppo/LapTimer.h"
 #include "base/Error.h"
 #include "base/Rng.h"
 
@@ -46,7 +46,6 @@ RolloutBuffer Collector::makeBuffer() const
 
 void Collector::encode(RolloutBuffer& buffer)
 {
-    const auto started = std::chrono::steady_clock::now();
     for (std::int64_t g = 0; g < m_stretches; ++g)
         buffer.startRow[static_cast<std::size_t>(g)] = static_cast<std::int64_t>(m_trading->row(static_cast<std::size_t>(g)));
     std::vector<Tensor> parts;
@@ -65,7 +64,6 @@ void Collector::encode(RolloutBuffer& buffer)
         m_sizer->setForecasts(m_network->forecast(m_z));
     const Tensor mean = torch::stack(gates).mean(0).to(torch::kCPU, torch::kFloat64);
     m_meanGates.assign(mean.data_ptr<double>(), mean.data_ptr<double>() + mean.numel());
-    m_encodeSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
 }
 
 HeadOutput Collector::runHeads(std::span<const float> states, std::int64_t step)
@@ -82,23 +80,56 @@ void Collector::collect(std::int64_t iteration, RolloutBuffer& buffer, const Pol
 {
     torch::InferenceMode guard;
     m_endedReturns.clear();
+    m_times = {};
+    m_notFinite = {};
+    LapTimer timer;
     if (m_trading)
         encode(buffer);
+    timer.charge(m_times.encode);
     HeadOutput output = runHeads(m_env.observation(), 0);
     for (std::int64_t t = 0; t < m_steps; ++t) {
+        // Before an action is drawn from it: no account trades on what is not a number.
+        if (!isFinite(output))
+            return;
+        timer.charge(m_times.policy);
         if (poll)
             poll();
+        timer.charge(m_times.rest);
         act(t, iteration * m_steps + t, output, buffer);
+        timer.charge(m_times.policy);
         if (m_sizer)
             m_trading->step(m_actions, m_sizes, m_result);
         else
             m_env.step(m_actions, m_result);
+        timer.charge(m_times.environment);
+        if (!isFinite(m_result.reward))
+            return;
         store(t, buffer);
+        timer.charge(m_times.rest);
         // The successor's value: next step's own, unless the lane ended.
         output = runHeads(m_env.observation(), t + 1);
         buffer.nextValue.select(1, t).copy_(output.value.squeeze(1));
         bootstrapEnded(t, buffer);
     }
+    timer.charge(m_times.policy);
+    isFinite(output);
+}
+
+bool Collector::isFinite(const HeadOutput& output)
+{
+    // A sum is not finite as soon as one of its terms isn't.
+    const bool finite = std::isfinite(output.logits.sum().item<double>() + output.value.sum().item<double>());
+    if (!finite)
+        m_notFinite = "the network's output";
+    return finite;
+}
+
+bool Collector::isFinite(std::span<const float> rewards)
+{
+    const bool finite = std::ranges::all_of(rewards, [](float reward) { return std::isfinite(reward); });
+    if (!finite)
+        m_notFinite = "a reward";
+    return finite;
 }
 
 void Collector::act(std::int64_t step, std::int64_t globalStep, const HeadOutput& output, RolloutBuffer& buffer)

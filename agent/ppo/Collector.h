@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "agent/ppo/EntrySizer.h"
 #include "agent/ppo/MarketTensors.h"
@@ -15,6 +16,22 @@ namespace btcai {
 /// Called between steps of a rollout; may block (pause) but not change anything the rollout depends on.
 using PollFunction = std::function<void()>;
 
+/// Seconds of one rollout.
+struct RolloutTimes {
+    double encode = 0.0;
+    double policy = 0.0; ///< heads and draws
+    double environment = 0.0;
+    double rest = 0.0;   ///< storing, and what polls took
+
+    void add(const RolloutTimes& other)
+    {
+        encode += other.encode;
+        policy += other.policy;
+        environment += other.environment;
+        rest += other.rest;
+    }
+};
+
 /// Plays the policy in an environment and fills a RolloutBuffer. The draws depend on (seed, lane, global step) alone; the lanes of an
 /// environment that is a share of a larger one count as they do there.
 class Collector {
@@ -26,20 +43,25 @@ public:
     /// Of a task without a market: each lane is a stretch with one account.
     Collector(AgentNetwork network, VectorEnvironment& env, std::int64_t steps, std::uint64_t seed);
 
-    /// One rollout; `iteration` counts from 0 and names the random draws. Advantages are not yet estimated.
+    /// One rollout; `iteration` counts from 0 and names the random draws. Advantages are not yet estimated. It ends early, and the buffer
+    /// is not to be learned from, where notFinite() says why.
     void collect(std::int64_t iteration, RolloutBuffer& buffer, const PollFunction& poll = {});
 
     RolloutBuffer makeBuffer() const;
 
     // What the latest rollout showed.
     const std::vector<double>& endedEpisodeReturns() const { return m_endedReturns; }
-    double encodeSeconds() const { return m_encodeSeconds; }
+    const RolloutTimes& times() const { return m_times; }
+    /// What was not a finite number, "the network's output" or "a reward"; empty when all were. Observations go through the network.
+    std::string_view notFinite() const { return m_notFinite; }
     /// Mean share of each branch of the encoder; empty without a market.
     const std::vector<double>& meanGates() const { return m_meanGates; }
 
 private:
     void encode(RolloutBuffer& buffer);
     HeadOutput runHeads(std::span<const float> states, std::int64_t step);
+    bool isFinite(const HeadOutput& output);
+    bool isFinite(std::span<const float> rewards);
     void act(std::int64_t step, std::int64_t globalStep, const HeadOutput& output, RolloutBuffer& buffer);
     void store(std::int64_t step, RolloutBuffer& buffer);
     void bootstrapEnded(std::int64_t step, RolloutBuffer& buffer);
@@ -60,7 +82,8 @@ private:
     StepResult m_result;
     std::vector<double> m_endedReturns;
     std::vector<double> m_meanGates;
-    double m_encodeSeconds = 0.0;
+    RolloutTimes m_times;
+    std::string_view m_notFinite;
 };
 
 } // namespace btcai

@@ -1,11 +1,11 @@
 #include "agent/ppo/MlpPpo.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <deque>
 
 #include "agent/ppo/Gae.h"
+#include "agent/ppo/LapTimer.h"
 #include "agent/ppo/MinibatchOrder.h"
 #include "agent/ppo/SampleAction.h"
 #include "base/Error.h"
@@ -13,20 +13,10 @@
 
 namespace btcai {
 
-/// Charges the time since the last call to what it was spent on.
-class MlpPpo::Stopwatch {
+class MlpPpo::Stopwatch : public LapTimer {
 public:
-    void charge(double& seconds)
-    {
-        const auto now = std::chrono::steady_clock::now();
-        seconds += std::chrono::duration<double>(now - m_last).count();
-        m_last = now;
-    }
     MlpPpoTimes times;
     double rest = 0.0;
-
-private:
-    std::chrono::steady_clock::time_point m_last = std::chrono::steady_clock::now();
 };
 
 namespace {

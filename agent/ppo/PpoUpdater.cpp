@@ -6,6 +6,7 @@
 
 #include "agent/distributed/RankGroup.h"
 #include "agent/ppo/HeadLoss.h"
+#include "agent/ppo/LapTimer.h"
 #include "agent/ppo/MinibatchOrder.h"
 #include "agent/ppo/PpoLoss.h"
 
@@ -78,6 +79,7 @@ Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, RowRan
 struct PartLoss {
     LossSums heads;
     double forecast = 0.0;
+    UpdateTimes times;
 
     void add(const PartLoss& other)
     {
@@ -125,10 +127,12 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
                         .advantage = own(batch.advantage), .returns = own(batch.returns), .marketShare = {}, .minibatch = batch.samples};
 
     PartLoss sums;
+    LapTimer timer;
     Tensor z;
     Tensor total; // of what goes backward through libtorch
     if (batch.features.defined()) {
         z = network->encoder()(own(batch.features)).embedding;
+        timer.charge(sums.times.encode);
         if (batch.targets.defined() && network->options().horizons > 0) {
             const ForecastOutput forecast = network->forecast(z);
             const Tensor targets = own(batch.targets);
@@ -140,7 +144,9 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
     }
     if (!samples.state.is_cpu()) {
         sums.heads = headLossByAutograd(network, z, samples, lossOptions, total);
+        timer.charge(sums.times.heads);
         total.backward();
+        timer.charge(sums.times.backward);
         return sums;
     }
     const Tensor marketShare = z.defined() ? network->marketShare(z) : Tensor();
@@ -148,6 +154,7 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
         samples.marketShare = marketShare.detach().contiguous();
     Tensor marketGradient;
     sums.heads = headLoss(network, samples, lossOptions, marketGradient);
+    timer.charge(sums.times.heads);
     std::vector<Tensor> ends, gradients;
     if (marketShare.defined()) {
         ends.push_back(marketShare);
@@ -159,6 +166,7 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
     }
     if (!ends.empty())
         torch::autograd::backward(ends, gradients);
+    timer.charge(sums.times.backward);
     return sums;
 }
 
@@ -188,7 +196,7 @@ UpdateStatistics PpoUpdater::update(const RolloutBuffer& buffer, const RunConfig
                                     std::int64_t iteration, std::int64_t samplesPerMinibatch, const std::function<void()>& poll)
 {
     UpdateStatistics sums;
-    for (std::int64_t epoch = 0; epoch < options.epochs && !sums.stoppedByKl && !sums.notFinite; ++epoch) {
+    for (std::int64_t epoch = 0; epoch < options.epochs && !sums.stoppedByKl && sums.notFinite.empty(); ++epoch) {
         for (const Tensor& indices : minibatchIndices(buffer, options, samplesPerMinibatch, iteration, epoch)) {
             if (poll)
                 poll();
@@ -207,10 +215,12 @@ UpdateStatistics PpoUpdater::update(const RolloutBuffer& buffer, const RunConfig
 bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options,
                       UpdateSchedule schedule, UpdateStatistics& sums)
 {
+    LapTimer timer;
     const std::size_t ranks = m_group ? static_cast<std::size_t>(m_group->size()) : 1;
     const RowRange share = partOf(static_cast<std::size_t>(indices.numel()), m_group ? static_cast<std::size_t>(m_group->rank()) : 0, ranks);
     const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network->encoder()->contextRows(), indices, share, options)
                                      : pickSamples(buffer, indices, share, options);
+    timer.charge(sums.times.data);
     startThreads(share.size());
     const std::size_t parts = m_threads ? std::min(m_threads->count(), share.size()) : 1;
     std::vector<PartLoss> losses(parts);
@@ -228,11 +238,17 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     PartLoss loss;
     for (std::size_t i = 0; i < parts; ++i) {
         loss.add(losses[i]);
+        sums.times.add(losses[i].times, 1.0 / static_cast<double>(parts));
         if (i > 0)
             m_optimizer.addGradients(m_replicas[i - 1].gradients);
     }
+    if (m_gradientHook)
+        m_gradientHook(m_optimizer.gradients());
+    double others = 0.0; // the parts, which have told their times
+    timer.charge(others);
     if (m_group)
         sumOverRanks(*m_group, m_optimizer.gradients(), loss);
+    timer.charge(sums.times.exchange);
 
     if (options.targetKl > 0.0 && loss.heads.approxKl > options.targetKl) {
         sums.stoppedByKl = true; // this minibatch would move the policy further still
@@ -240,11 +256,13 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
             return false;
     }
     const double norm = m_optimizer.gradientNorm();
-    if (!std::isfinite(norm) || !std::isfinite(loss.heads.total + loss.forecast)) {
-        sums.notFinite = true;
+    const bool lossIsFinite = std::isfinite(loss.heads.total + loss.forecast);
+    if (!lossIsFinite || !std::isfinite(norm)) {
+        sums.notFinite = lossIsFinite ? "a gradient" : "a loss";
         return false;
     }
     m_optimizer.step(schedule.learningRate, norm, options.maxGradNorm);
+    timer.charge(sums.times.optimizer);
     sums.policyLoss += loss.heads.policy;
     sums.valueLoss += loss.heads.value;
     sums.forecastLoss += loss.forecast;

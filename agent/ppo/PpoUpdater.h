@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "agent/config/RunConfig.h"
@@ -15,14 +16,36 @@ namespace btcai {
 
 class RankGroup;
 
+/// Seconds of one update. Where threads work side by side, the mean of theirs.
+struct UpdateTimes {
+    double data = 0.0;      ///< reading and normalising the features of the stretches
+    double encode = 0.0;    ///< the encoder's forward pass
+    double heads = 0.0;     ///< forward and backward pass of the heads, forward pass of the forecasts
+    double backward = 0.0;  ///< backward pass of the encoder and the forecasts
+    double exchange = 0.0;  ///< sums over the ranks, and waiting for them
+    double optimizer = 0.0;
+
+    void add(const UpdateTimes& other, double share)
+    {
+        data += share * other.data;
+        encode += share * other.encode;
+        heads += share * other.heads;
+        backward += share * other.backward;
+        exchange += share * other.exchange;
+        optimizer += share * other.optimizer;
+    }
+};
+
 /// Means over the minibatches of one update.
 struct UpdateStatistics {
     double policyLoss = 0.0, valueLoss = 0.0, forecastLoss = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
     double gradNorm = 0.0;
     std::int64_t minibatches = 0;
     bool stoppedByKl = false;
-    /// A loss or gradient was not finite: nothing of that minibatch was applied, and the rest of the update was left out.
-    bool notFinite = false;
+    /// What was not a finite number, "a loss" or "a gradient": nothing of that minibatch was applied, and the rest of the update was left out. Empty
+    /// when all were.
+    std::string notFinite;
+    UpdateTimes times; ///< a sum
 };
 
 /// What may change from one update to the next.
@@ -50,6 +73,9 @@ public:
                             std::int64_t iteration, std::int64_t samplesPerMinibatch = 0,
                             const std::function<void()>& poll = {});
 
+    /// Called with the gradients [P] of each minibatch, with a group this rank's part, before they are looked at; tests spoil them here.
+    void setGradientHook(std::function<void(torch::Tensor&)> hook) { m_gradientHook = std::move(hook); }
+
 private:
     std::vector<torch::Tensor> minibatchIndices(const RolloutBuffer& buffer, const RunConfig::Ppo& options,
                                                 std::int64_t samplesPerMinibatch, std::int64_t iteration, std::int64_t epoch) const;
@@ -69,6 +95,7 @@ private:
     const MarketTensors* m_market;
     std::uint64_t m_seed;
     RankGroup* m_group;
+    std::function<void(torch::Tensor&)> m_gradientHook;
 };
 
 } // namespace btcai

@@ -41,6 +41,7 @@ constexpr auto kPreparingPatience = std::chrono::minutes(30);
 // What rank 0 tells the others before each iteration; any other text is a changed configuration.
 constexpr std::string_view kIterate = "iterate";
 constexpr std::string_view kEnd = "end";
+constexpr std::size_t kLongestName = 32; ///< of what was not finite
 
 /// Of a rank that reports nothing.
 class SilentSink final : public EventSink {
@@ -121,6 +122,29 @@ TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRan
     return options;
 }
 
+/// What an iteration began with, to go back to when something in it is not a finite number, or a rank is lost. Some megabytes: cheaper than it looks.
+struct LastGood {
+    torch::Tensor parameters, firstMoment, secondMoment;
+    std::int64_t optimizerSteps = 0;
+    std::vector<std::uint8_t> environment; ///< with a group: this rank's share
+    RunProgress progress;
+};
+
+void addTimes(protocol::Metrics& metrics, const RolloutTimes& rollout, const UpdateTimes& update, double rolloutSeconds, double updateSeconds)
+{
+    const double seconds = rolloutSeconds + updateSeconds;
+    metrics.values.insert(metrics.values.end(), {{"time_encode", rollout.encode / seconds},
+                                                 {"time_rollout", (rolloutSeconds - rollout.encode) / seconds},
+                                                 {"time_update", updateSeconds / seconds},
+                                                 {"time_policy", rollout.policy / seconds},
+                                                 {"time_env", rollout.environment / seconds},
+                                                 {"time_data", update.data / seconds},
+                                                 {"time_forward", update.encode / seconds},
+                                                 {"time_heads", update.heads / seconds},
+                                                 {"time_backward", update.backward / seconds},
+                                                 {"time_optimizer", update.optimizer / seconds}});
+}
+
 /// Everything of one run, built by prepare() and used by the loop.
 struct Trainer::Session {
     Session(RunFolder& f, RunConfig c, EventSink& s, RunControl& r, DataSource series, RankGroup* g)
@@ -139,7 +163,7 @@ struct Trainer::Session {
     RunControl& control;
     DataSource source;
     RankGroup* group = nullptr; ///< null where one rank trains alone
-    std::function<void(std::int64_t, torch::nn::Module&)> updateHook;
+    TrainingHooks hooks;
 
     MarketDataset dataset;
     Json quality; ///< what the check said of the data
@@ -154,19 +178,17 @@ struct Trainer::Session {
     RunProgress progress;
     /// With a group: the environments of all ranks at the end of the latest iteration, as one.
     std::vector<std::uint8_t> environment;
-    /// Weights and moments at the start of the iteration: what to go back to when an update meets a NaN, or a rank is lost. Cheaper than it looks,
-    /// some megabytes.
-    std::array<torch::Tensor, 3> lastGood;
-    std::int64_t lastGoodSteps = 0;   ///< of the optimiser
-    std::optional<RunProgress> begun; ///< within an iteration: the progress at its start
-    bool configChanged = false;       ///< since the other ranks were last told
+    std::optional<LastGood> begun; ///< within an iteration
+    bool configChanged = false;    ///< since the other ranks were last told
     std::int64_t checkpointedStep = -1;
     std::vector<double> endedReturns; ///< of all ranks in the latest rollout
     std::vector<double> gates;        ///< the same, mean
+    bool rolloutIsWhole = true;       ///< else the buffer is that of a rollout before, at least in part
     SteadyClock::time_point checkpointedAt = SteadyClock::now();
     double sessionSeconds = 0.0; ///< training time of this process
     std::int64_t sessionSteps = 0;
     double pausedSeconds = 0.0;
+    double checkpointSeconds = 0.0; ///< spent on checkpoints since the latest metrics
 
     void tell(WorkerState state, std::string detail = {})
     {
@@ -190,6 +212,7 @@ struct Trainer::Session {
     }
 
     bool leads() const { return folder != nullptr; }
+    RolloutBuffer& ownBuffer() { return shareBuffer ? *shareBuffer : *buffer; }
 
     void prepare(bool resume);
     void shareStart(std::optional<Checkpoint>& loaded);
@@ -206,9 +229,12 @@ struct Trainer::Session {
     UpdateSchedule schedule() const;
     void applyChangedFields();
     void iterate();
+    UpdateStatistics learn(UpdateSchedule now, const std::function<void()>& pollNow);
     void reportIteration(const UpdateStatistics& update, UpdateSchedule schedule, double rolloutSeconds, double updateSeconds);
-    void restoreLastGood();
-    void recoverFromNan();
+    std::string agreed(std::string_view notFinite);
+    LastGood lastGood();
+    void goBack();
+    void recover(std::string_view what);
     bool evaluateValidation();
     bool checkpointDue();
     void save(bool best);
@@ -236,7 +262,7 @@ void Trainer::Session::prepare(bool resume)
     tell(WorkerState::Preparing, "computing the features");
     // The encoder's context follows from its sizes, which need the number of features only for the weights.
     const auto sizes = agentNetworkOptions(config, 1, TradingEnv::kObservationSize, 2);
-    const auto context = static_cast<std::size_t>(MarketEncoder(sizes.encoder)->contextRows());
+    const auto context = static_cast<std::size_t>(makeAgentNetwork(sizes, config.seed)->encoder()->contextRows());
     dataset = makeMarketDataset(config, data, context, loaded ? &loaded->normalizer : nullptr);
     if (loaded && loaded->dataHash != dataset.dataHash)
         throw Error(ErrorKind::BadInput, "data = {}: is not the data this run was trained on (its hash differs)", config.data);
@@ -260,6 +286,8 @@ void Trainer::Session::prepare(bool resume)
         shareState(loaded.has_value());
     collector.emplace(network, *env, *tensors, EntrySizer(config, *tensors), config.train.rolloutBars, seed);
     updater.emplace(network, *optimizer, &*tensors, seed, group);
+    if (hooks.beforeStep)
+        updater->setGradientHook([this](torch::Tensor& gradients) { hooks.beforeStep(progress.iteration, gradients); });
     buffer.emplace(config.train.stretches, config.train.rolloutBars, config.train.accounts, static_cast<std::int64_t>(env->observationSize()));
     if (group)
         shareBuffer.emplace(collector->makeBuffer());
@@ -450,22 +478,14 @@ void Trainer::Session::iterate()
     pausedSeconds = 0.0;
     // Ranks wait for each other within an iteration, so with a group nobody stands still there.
     const std::function<void()> pollNow = group ? std::function<void()>() : [this] { poll(); };
-    lastGood = {optimizer->parameters().clone(), optimizer->firstMoment().clone(), optimizer->secondMoment().clone()};
-    lastGoodSteps = optimizer->steps();
-    begun = progress;
-    if (updateHook)
-        updateHook(progress.iteration, *network);
+    begun = lastGood();
+    if (hooks.beforeRollout)
+        hooks.beforeRollout(progress.iteration, *network);
 
-    RolloutBuffer& own = shareBuffer ? *shareBuffer : *buffer;
-    collector->collect(progress.iteration, own, pollNow);
-    own.estimateAdvantages(config.ppo.gamma, config.ppo.gaeLambda);
-    if (config.ppo.groupBaseline)
-        subtractGroupMeans(own);
-    if (group)
-        gatherRollout(*group, own, *buffer);
+    collector->collect(progress.iteration, ownBuffer(), pollNow);
     const double rolloutSeconds = secondsSince(began) - pausedSeconds;
     const UpdateSchedule now = schedule();
-    const UpdateStatistics update = updater->update(*buffer, config.ppo, now, progress.iteration, 0, pollNow);
+    const UpdateStatistics update = learn(now, pollNow);
     const double seconds = secondsSince(began) - pausedSeconds;
 
     ++progress.iteration;
@@ -474,44 +494,94 @@ void Trainer::Session::iterate()
     progress.elapsedSeconds += seconds;
     sessionSeconds += seconds;
     sessionSteps += steps;
+    if (!update.notFinite.empty())
+        goBack();
     endedReturns = collector->endedEpisodeReturns();
     gates = collector->meanGates();
     if (group)
         finishIteration();
     begun.reset();
-    if (update.notFinite)
-        recoverFromNan();
-    else
+    if (update.notFinite.empty())
         progress.nanRetries = 0;
+    else
+        recover(update.notFinite);
     if (leads())
         reportIteration(update, now, rolloutSeconds, seconds - rolloutSeconds);
 }
 
-void Trainer::Session::restoreLastGood()
+/// Advantages and update of the rollout. Looks for what is not finite, at any rank, at every step of the way.
+UpdateStatistics Trainer::Session::learn(UpdateSchedule now, const std::function<void()>& pollNow)
 {
-    torch::NoGradGuard guard;
-    optimizer->parameters().copy_(lastGood[0]);
-    optimizer->firstMoment().copy_(lastGood[1]);
-    optimizer->secondMoment().copy_(lastGood[2]);
-    optimizer->setSteps(lastGoodSteps);
+    UpdateStatistics update;
+    update.notFinite = agreed(collector->notFinite());
+    rolloutIsWhole = update.notFinite.empty();
+    if (!rolloutIsWhole)
+        return update;
+    if (hooks.afterRollout)
+        hooks.afterRollout(progress.iteration, ownBuffer());
+    ownBuffer().estimateAdvantages(config.ppo.gamma, config.ppo.gaeLambda);
+    if (config.ppo.groupBaseline)
+        subtractGroupMeans(ownBuffer());
+    if (group)
+        gatherRollout(*group, ownBuffer(), *buffer);
+    update = updater->update(*buffer, config.ppo, now, progress.iteration, 0, pollNow);
+    if (hooks.afterUpdate)
+        hooks.afterUpdate(progress.iteration, *network);
+    // The last step of the optimiser is followed by no loss that would tell.
+    if (update.notFinite.empty() && !torch::isfinite(optimizer->parameters()).all().item<bool>())
+        update.notFinite = "a weight";
+    update.notFinite = agreed(update.notFinite);
+    return update;
 }
 
-void Trainer::Session::recoverFromNan()
+/// What was not finite at the first rank that says so; empty where all was, at all ranks.
+std::string Trainer::Session::agreed(std::string_view notFinite)
 {
-    restoreLastGood();
+    if (!group)
+        return std::string(notFinite);
+    std::vector<std::uint8_t> own(kLongestName);
+    std::ranges::copy(notFinite.substr(0, kLongestName), own.begin());
+    for (const std::vector<std::uint8_t>& name : group->gather(own))
+        if (name[0] != 0)
+            return {name.begin(), std::ranges::find(name, std::uint8_t{0})};
+    return {};
+}
+
+LastGood Trainer::Session::lastGood()
+{
+    return {.parameters = optimizer->parameters().clone(),
+            .firstMoment = optimizer->firstMoment().clone(),
+            .secondMoment = optimizer->secondMoment().clone(),
+            .optimizerSteps = optimizer->steps(),
+            .environment = env->snapshot(),
+            .progress = progress};
+}
+
+/// To what the iteration began with, but for the counters.
+void Trainer::Session::goBack()
+{
+    torch::NoGradGuard guard;
+    optimizer->parameters().copy_(begun->parameters);
+    optimizer->firstMoment().copy_(begun->firstMoment);
+    optimizer->secondMoment().copy_(begun->secondMoment);
+    optimizer->setSteps(begun->optimizerSteps);
+    env->restore(begun->environment);
+}
+
+void Trainer::Session::recover(std::string_view what)
+{
     progress.learningRateScale *= 0.5;
     ++progress.nanRetries;
     if (progress.nanRetries > kMaxNanRetries) {
         if (leads())
             save(false);
         throw Error(ErrorKind::Numeric,
-                    "a loss or gradient was not finite in {} updates in a row, each time before it was applied; the last "
-                    "good weights are saved. Try a lower ppo.learning_rate, or look at the data (btcai check)",
-                    progress.nanRetries);
+                    "{} was not a finite number, in the last of {} updates in a row that met one; each was undone, and the last good weights are "
+                    "saved. Try a lower ppo.learning_rate, or look at the data (btcai check)",
+                    what, progress.nanRetries);
     }
     notice(LogLevel::Warning, "nan-caught",
-           fmt::format("a loss or gradient was not finite at step {}: the update was undone and the learning rate halved (try {} of "
-                       "{})",
+           fmt::format("{} was not a finite number at step {}: the update was undone and the learning rate halved (try {} of {})", what,
                        progress.step, progress.nanRetries, kMaxNanRetries));
 }
 
@@ -521,8 +591,6 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
     const double seconds = rolloutSeconds + updateSeconds;
     const auto iterationSteps = static_cast<double>(buffer->action.numel());
     const double rate = iterationSteps / seconds;
-    const ActionShares shares = actionShares(*buffer);
-
     protocol::Metrics metrics{.iteration = progress.iteration, .step = progress.step, .totalSteps = config.train.steps,
                               .elapsedSeconds = progress.elapsedSeconds, .remainingSeconds = 0.0, .values = {}};
     const double averageRate = static_cast<double>(sessionSteps) / sessionSeconds;
@@ -532,9 +600,10 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
             = std::min(metrics.remainingSeconds, std::max(0.0, config.train.minutes * 60.0 - progress.elapsedSeconds));
 
     auto& values = metrics.values;
-    if (!endedReturns.empty())
+    if (rolloutIsWhole && !endedReturns.empty())
         values.emplace_back("episode_return", 100.0 * std::expm1(meanOf(endedReturns)));
-    values.emplace_back("mean_reward", buffer->reward.mean().item<double>());
+    if (rolloutIsWhole)
+        values.emplace_back("mean_reward", buffer->reward.mean().item<double>());
     if (update.minibatches > 0) {
         values.insert(values.end(), {{"policy_loss", update.policyLoss},
                                      {"value_loss", update.valueLoss},
@@ -544,20 +613,25 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
                                      {"clip_fraction", update.clipFraction},
                                      {"grad_norm", update.gradNorm}});
     }
-    values.insert(values.end(), {{"explained_variance", explainedVariance(*buffer)},
-                                 {"learning_rate", used.learningRate},
+    if (rolloutIsWhole)
+        values.emplace_back("explained_variance", explainedVariance(*buffer));
+    values.insert(values.end(), {{"learning_rate", used.learningRate},
                                  {"entropy_coefficient", used.entropyCoefficient},
                                  {"account_steps_per_s", rate},
-                                 {"bars_per_s", rate / static_cast<double>(config.train.accounts)},
-                                 {"share_hold", shares.hold},
-                                 {"share_buy", shares.buy},
-                                 {"share_sell", shares.sell},
-                                 {"exposure", shares.exposure}});
+                                 {"bars_per_s", rate / static_cast<double>(config.train.accounts)}});
+    if (rolloutIsWhole) {
+        const ActionShares shares = actionShares(*buffer);
+        values.insert(values.end(), {{"share_hold", shares.hold},
+                                     {"share_buy", shares.buy},
+                                     {"share_sell", shares.sell},
+                                     {"exposure", shares.exposure}});
+    }
     for (std::size_t i = 0; i < gates.size(); ++i)
         values.emplace_back("gate_" + network->encoder()->branchNames()[i], gates[i]);
-    values.insert(values.end(), {{"time_encode", collector->encodeSeconds() / seconds},
-                                 {"time_rollout", (rolloutSeconds - collector->encodeSeconds()) / seconds},
-                                 {"time_update", updateSeconds / seconds}});
+    addTimes(metrics, collector->times(), update.times, rolloutSeconds, updateSeconds);
+    if (group)
+        values.emplace_back("time_exchange", update.times.exchange / seconds);
+    values.emplace_back("time_checkpoint", std::exchange(checkpointSeconds, 0.0) / seconds);
     sink.send(metrics);
 }
 
@@ -587,11 +661,13 @@ bool Trainer::Session::checkpointDue()
 
 void Trainer::Session::save(bool best)
 {
+    const auto began = SteadyClock::now();
     const Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .features = dataset.identity, .dataHash = dataset.dataHash,
                                 .configToml = toToml(config), .environment = group ? environment : env->snapshot()};
     const std::string name = saveCheckpoint(folder->checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
     checkpointedStep = progress.step;
     checkpointedAt = SteadyClock::now();
+    checkpointSeconds += secondsSince(began);
     logInfo("checkpoint {}{}", name, best ? ", the best by validation" : "");
     sink.send(protocol::CheckpointSaved{progress.step, "checkpoints/" + name, best});
 }
@@ -629,8 +705,8 @@ void Trainer::Session::trainToTheEnd()
 void Trainer::Session::saveAfterLoss()
 {
     if (begun) {
-        restoreLastGood();
-        progress = *begun;
+        goBack();
+        progress = begun->progress;
     }
     if (checkpointedStep != progress.step)
         save(false);
@@ -668,7 +744,7 @@ Trainer::Trainer(RankGroup& group, DataSource source) : m_session(std::make_uniq
 
 Trainer::~Trainer() = default;
 
-void Trainer::setUpdateHook(std::function<void(std::int64_t, torch::nn::Module&)> hook) { m_session->updateHook = std::move(hook); }
+void Trainer::setHooks(TrainingHooks hooks) { m_session->hooks = std::move(hooks); }
 
 TrainingResult Trainer::run(bool resume)
 {

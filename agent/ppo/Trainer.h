@@ -5,7 +5,6 @@
 
 #include "agent/config/RunConfig.h"
 #include "agent/dataset/MarketData.h"
-#include "agent/distributed/RankGroup.h"
 #include "agent/protocol/Messages.h"
 #include "agent/run/EventSink.h"
 #include "agent/run/RunControl.h"
@@ -14,6 +13,9 @@
 #include "env/TradingEnv.h"
 
 namespace btcai {
+
+class RankGroup;
+struct RolloutBuffer;
 
 enum class TrainingEnd { Finished, Stopped };
 
@@ -36,6 +38,15 @@ TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRan
 
 /// Throws Error(BadInput) naming the field that does not allow training on so many ranks.
 void checkRanks(const RunConfig& config, int ranks);
+
+/// Called at four places of each iteration, none of them when empty. Tests spoil a value here to see that what is not a finite number is caught
+/// within the update.
+struct TrainingHooks {
+    std::function<void(std::int64_t iteration, torch::nn::Module& network)> beforeRollout;
+    std::function<void(std::int64_t iteration, RolloutBuffer& buffer)> afterRollout; ///< before advantages are estimated
+    std::function<void(std::int64_t iteration, torch::Tensor& gradients)> beforeStep; ///< of each minibatch
+    std::function<void(std::int64_t iteration, torch::nn::Module& network)> afterUpdate;
+};
 
 /// Trains one run in its folder: rollout, update, now and then an evaluation on the validation part and a checkpoint, until
 /// the steps or the minutes are used up or somebody asks to stop. At its end the test part is evaluated, once.
@@ -60,8 +71,7 @@ public:
     /// rank 0 was told.
     TrainingResult run(bool resume = false);
 
-    /// Called before each update's gradients are used; tests spoil weights here to see that NaNs are caught.
-    void setUpdateHook(std::function<void(std::int64_t iteration, torch::nn::Module&)> hook);
+    void setHooks(TrainingHooks hooks);
 
 private:
     struct Session;

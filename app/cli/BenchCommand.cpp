@@ -32,8 +32,20 @@ struct BenchOptions {
     std::vector<FieldOverride> fields;
 };
 
+/// Seconds of some iterations.
 struct Timing {
-    double seconds = 0.0, encode = 0.0, rollout = 0.0, update = 0.0;
+    double total = 0.0;
+    double update = 0.0; ///< of the total
+    RolloutTimes inRollout;
+    UpdateTimes inUpdate;
+
+    void add(const Timing& other)
+    {
+        total += other.total;
+        update += other.update;
+        inRollout.add(other.inRollout);
+        inUpdate.add(other.inUpdate, 1.0);
+    }
 };
 
 /// Rollout and update as in training, on a synthetic market, which has the cost of a real one; evaluation and checkpoints aside.
@@ -71,14 +83,12 @@ public:
         const auto collected = SteadyClock::now();
         RunConfig::Ppo ppo = m_config.ppo;
         ppo.targetKl = 0.0; // every epoch runs, whatever the policy does
-        m_updater->update(*m_all, ppo, {ppo.learningRate, ppo.entropyCoefficient}, iteration);
+        const UpdateStatistics update = m_updater->update(*m_all, ppo, {ppo.learningRate, ppo.entropyCoefficient}, iteration);
         const auto ended = SteadyClock::now();
-        Timing t;
-        t.seconds = std::chrono::duration<double>(ended - began).count();
-        t.update = std::chrono::duration<double>(ended - collected).count();
-        t.encode = m_collector->encodeSeconds();
-        t.rollout = t.seconds - t.update - t.encode;
-        return t;
+        return {.total = std::chrono::duration<double>(ended - began).count(),
+                .update = std::chrono::duration<double>(ended - collected).count(),
+                .inRollout = m_collector->times(),
+                .inUpdate = update.times};
     }
 
     std::int64_t parameters() { return parameterCount(*m_network); }
@@ -106,6 +116,23 @@ std::vector<Timing> timeIterations(TrainBench& bench, std::int64_t count)
     return timings;
 }
 
+/// Where the time goes: shares that add up to 1. Input is reading and normalising the features of the stretches; nothing is written here.
+Json shareByWork(const Timing& t)
+{
+    const double encode = t.inRollout.encode + t.inUpdate.encode;
+    const double heads = t.inRollout.policy + t.inUpdate.heads;
+    const double known
+        = t.inRollout.environment + encode + heads + t.inUpdate.backward + t.inUpdate.exchange + t.inUpdate.optimizer + t.inUpdate.data;
+    return {{"env", t.inRollout.environment / t.total},
+            {"encode", encode / t.total},
+            {"heads", heads / t.total},
+            {"backward", t.inUpdate.backward / t.total},
+            {"exchange", t.inUpdate.exchange / t.total},
+            {"optimizer", t.inUpdate.optimizer / t.total},
+            {"input", t.inUpdate.data / t.total},
+            {"rest", (t.total - known) / t.total}};
+}
+
 int runBenchTrain(const BenchOptions& options)
 {
     const RunConfig config = parseRunConfig("", "command line", options.fields);
@@ -128,9 +155,11 @@ int runBenchTrain(const BenchOptions& options)
     std::vector<double> seconds;
     Timing sum;
     for (const Timing& t : timeIterations(bench, options.iterations)) {
-        seconds.push_back(t.seconds);
-        sum.seconds += t.seconds, sum.encode += t.encode, sum.rollout += t.rollout, sum.update += t.update;
+        seconds.push_back(t.total);
+        sum.add(t);
     }
+    const double encode = sum.inRollout.encode / sum.total, update = sum.update / sum.total;
+    const double rollout = 1.0 - encode - update;
     const double steps = static_cast<double>(config.train.stretches * config.train.accounts * config.train.rolloutBars);
     const double typical = median(seconds);
     const double barsPerSecond = steps / static_cast<double>(config.train.accounts) / typical;
@@ -150,14 +179,15 @@ int runBenchTrain(const BenchOptions& options)
                        {"libtorch", TORCH_VERSION},
                        {"iterations", options.iterations},
                        {"seconds_per_iteration", {{"median", typical}, {"min", *std::ranges::min_element(seconds)}, {"max", *std::ranges::max_element(seconds)}}},
-                       {"share", {{"encode", sum.encode / sum.seconds}, {"rollout", sum.rollout / sum.seconds}, {"update", sum.update / sum.seconds}}}};
+                       {"share", {{"encode", encode}, {"rollout", rollout}, {"update", update}}},
+                       {"share_by_work", shareByWork(sum)}};
     if (options.json)
         printJson(json);
     else
         fmt::print("{} bucket, {} parameters, {} threads: {:.0f} account-steps/s, {:.0f} market bars/s (median of {} iterations; encode "
                    "{:.0f} %, rollout {:.0f} %, update {:.0f} %)\n",
                    bucketSpec(config.bucket).name, bench.parameters(), threads, steps / typical, barsPerSecond, options.iterations,
-                   100.0 * sum.encode / sum.seconds, 100.0 * sum.rollout / sum.seconds, 100.0 * sum.update / sum.seconds);
+                   100.0 * encode, 100.0 * rollout, 100.0 * update);
     return 0;
 }
 
@@ -175,8 +205,10 @@ void addBenchCommand(CLI::App& app, Action& action)
     addFieldOptions(*train, options->fields);
     train->callback([&action, options] { action = [options](const LogOptions&) { return runBenchTrain(*options); }; });
     addBenchData(*command, action);
+    addBenchDecide(*command, action);
     addBenchEnv(*command, action);
     addBenchFeatures(*command, action);
+    addBenchLearn(*command, action);
     addBenchPpo(*command, action);
 }
 

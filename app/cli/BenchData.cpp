@@ -4,10 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
+#include "app/cli/ScratchFolder.h"
 #include "base/Error.h"
 #include "base/Json.h"
 #include "data/bars/BarStore.h"
@@ -26,23 +26,6 @@ struct BenchOptions {
     std::string select = "all";
     std::size_t repeats = 5;
     bool json = false;
-};
-
-/// A folder of this process that goes when this object does.
-class ScratchFolder {
-public:
-    ScratchFolder() : m_path(fs::temp_directory_path() / fmt::format("btcai-bench-{}", ::getpid())) { fs::create_directories(m_path); }
-    ~ScratchFolder()
-    {
-        std::error_code ignored;
-        fs::remove_all(m_path, ignored);
-    }
-    ScratchFolder(const ScratchFolder&) = delete;
-    ScratchFolder& operator=(const ScratchFolder&) = delete;
-    const fs::path& path() const { return m_path; }
-
-private:
-    fs::path m_path;
 };
 
 double medianSeconds(std::size_t repeats, const std::function<void()>& work)

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <memory>
 #include <thread>
@@ -25,17 +24,6 @@ struct BenchOptions {
     std::size_t runs = 5;
     bool json = false;
 };
-
-/// What the processor calls itself, as Linux tells; empty elsewhere.
-std::string processorName()
-{
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);)
-        if (line.starts_with("model name"))
-            if (const auto colon = line.find(": "); colon != std::string::npos)
-                return line.substr(colon + 2);
-    return {};
-}
 
 struct Speed {
     std::vector<double> rates;          ///< steps/s of each run

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
+#include <fstream>
+#include <string>
 #include <vector>
 
 namespace btcai::cli {
@@ -17,10 +20,29 @@ inline double cpuSeconds(clockid_t clock)
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
+/// The least value that a share of the values does not exceed: the nearest rank.
+inline double percentile(std::vector<double> values, double share)
+{
+    std::ranges::sort(values);
+    const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size())));
+    return values[std::max<std::size_t>(rank, 1) - 1];
+}
+
 inline double median(std::vector<double> values)
 {
     std::ranges::sort(values);
     return 0.5 * (values[values.size() / 2] + values[(values.size() - 1) / 2]);
+}
+
+/// What the processor calls itself, as Linux tells; empty elsewhere.
+inline std::string processorName()
+{
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with("model name"))
+            if (const auto colon = line.find(": "); colon != std::string::npos)
+                return line.substr(colon + 2);
+    return {};
 }
 
 } // namespace btcai::cli

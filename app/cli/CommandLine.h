@@ -34,8 +34,10 @@ void addReplayCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
 /// To the command `bench`.
 void addBenchData(CLI::App& bench, Action& action);
+void addBenchDecide(CLI::App& bench, Action& action);
 void addBenchEnv(CLI::App& bench, Action& action);
 void addBenchFeatures(CLI::App& bench, Action& action);
+void addBenchLearn(CLI::App& bench, Action& action);
 void addBenchPpo(CLI::App& bench, Action& action);
 
 /// Throws Error(BadInput) when the output is one of the files that are read.

@@ -3,47 +3,12 @@
 
 #include <QTest>
 
-#include "agent/config/EnvironmentOptions.h"
-#include "agent/dataset/MarketDataset.h"
-#include "env/TradingEnv.h"
-#include "models/MarketEncoder.h"
+#include "agent/evaluation/PlantedTask.h"
 #include "tests/support/TrainingRun.h"
 
 using namespace btcai;
 
 namespace {
-
-constexpr std::size_t kBars = 80000;
-constexpr std::size_t kBlock = 8;
-
-SyntheticMarketOptions plantedMarket(std::uint64_t seed)
-{
-    return {.bars = kBars, .seed = seed, .volatility = 0.004, .driftPerBar = 0.001, .blockBars = kBlock, .baseVolume = 50000.0};
-}
-
-RunConfig learningConfig(std::int64_t seed)
-{
-    RunConfig config = defaultConfig(Bucket::Scalping);
-    config.seed = seed;
-    config.model.lookbackBars = 48;
-    config.model.width = 32;
-    config.model.heads = 2;
-    config.model.layers = 1;
-    config.model.headWidth = 32;
-    config.model.horizons = "1,12";
-    config.train.rolloutBars = 128;
-    config.account.episodeBars = 512;
-    config.train.accounts = 8;
-    config.train.steps = 700'000;
-    config.train.evaluateEvery = 100;
-    config.train.checkpointEvery = 100;
-    config.ppo.gamma = 0.9; // a block is 8 bars long
-    // A price without drift leaves an agent that cares for profit alone indifferent between cash and coins once it holds them.
-    config.reward.drawdownPenalty = 0.1;
-    config.ppo.entropyCoefficient = 0.02;
-    config.model.holdBias = 2.0;
-    return config;
-}
 
 struct Outcome {
     double sampled = 0.0; ///< log return on the test part
@@ -52,34 +17,10 @@ struct Outcome {
     protocol::EvaluationRow argmaxRow, sampledRow;
 };
 
-/// Trades the test part with perfect knowledge of the signal, by the same fills and costs: long in blocks that rise,
-/// flat in those that fall. Optimal here, since a block moves 0.8 % and a round trip costs about 0.24 %.
-double attainableLogReturn(const RunConfig& config, const SyntheticMarket& market)
-{
-    MarketEncoder encoder(MarketEncoderOptions{.features = 1, .width = config.model.width, .patch = config.model.patchBars,
-                                               .tokens = config.model.lookbackBars / config.model.patchBars});
-    const MarketDataset dataset = makeMarketDataset(config, {market.series}, static_cast<std::size_t>(encoder->contextRows()));
-    TradingEnvOptions options;
-    options.rows = {dataset.split.test};
-    options.stretches = options.accounts = 1;
-    options.episodeBars = dataset.split.test.size() - 1;
-    options.startGrid = static_cast<std::size_t>(config.model.patchBars);
-    options.randomStarts = false;
-    options.costs = environmentOptions(config).costs;
-    TradingEnv env(dataset.market, options);
-    env.reset(1);
-    StepResult result;
-    for (std::size_t i = 0; i + 1 < options.episodeBars; ++i) {
-        const std::uint8_t action[] = {market.driftSign[env.row(0) + 1] > 0 ? std::uint8_t{1} : std::uint8_t{0}};
-        env.step(action, result);
-    }
-    return std::log(env.equity(0) / options.initialCash);
-}
-
 Outcome learn(const SyntheticMarketOptions& options, std::int64_t seed)
 {
     const SyntheticMarket market = makeSyntheticMarket(options);
-    RunConfig config = learningConfig(seed);
+    const RunConfig config = plantedConfig(seed);
     QTemporaryDir dir;
     RunFolder folder = RunFolder::create((dir.path() + "/run").toStdString(), config);
     test::CollectingSink sink;
@@ -88,7 +29,7 @@ Outcome learn(const SyntheticMarketOptions& options, std::int64_t seed)
     const TrainingResult result = trainer.run(false);
     const auto& rows = result.test->rows;
     Outcome outcome{.sampled = std::log1p(rows[0].totalReturn), .argmax = std::log1p(rows[1].totalReturn),
-                    .attainable = attainableLogReturn(config, market), .argmaxRow = rows[1], .sampledRow = rows[0]};
+                    .attainable = attainableLogReturn(config, market, "test"), .argmaxRow = rows[1], .sampledRow = rows[0]};
     qInfo("seed %lld: sampled %.3f, argmax %.3f, attainable %.3f (log returns); argmax: %lld trades, exposure %.3f, "
           "turnover %.2f (sampled %.2f)",
           static_cast<long long>(seed), outcome.sampled, outcome.argmax, outcome.attainable,

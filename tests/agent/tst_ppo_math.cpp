@@ -10,6 +10,7 @@
 #include "agent/ppo/GroupBaseline.h"
 #include "agent/ppo/PpoLoss.h"
 #include "base/Rng.h"
+#include "env/reference/CartPole.h"
 
 using namespace btcai;
 using torch::Tensor;
@@ -30,6 +31,50 @@ std::pair<std::vector<float>, std::vector<float>> runGae(const GaeCase& c, std::
     return {advantage, returns};
 }
 
+/// CartPole of two lanes that shows, or pays, lane 1 a value that is no number in its third step.
+class SpoiledTask final : public VectorEnvironment {
+public:
+    enum class Place { Nowhere, Observation, Reward };
+
+    explicit SpoiledTask(Place place) : m_place(place) { reset(1); }
+    int steps() const { return m_steps; }
+
+    std::size_t lanes() const override { return m_task.lanes(); }
+    std::size_t observationSize() const override { return m_task.observationSize(); }
+    std::span<const ObservationBounds> observationBounds() const override { return m_task.observationBounds(); }
+    std::size_t actionCount() const override { return m_task.actionCount(); }
+    void reset(std::uint64_t seed) override
+    {
+        m_task.reset(seed);
+        show();
+    }
+    std::span<const float> observation() const override { return m_observation; }
+    void step(std::span<const std::uint8_t> actions, StepResult& result) override
+    {
+        m_task.step(actions, result);
+        show();
+        if (++m_steps == 3 && m_place == Place::Observation)
+            m_observation.back() = std::numeric_limits<float>::quiet_NaN();
+        if (m_steps == 3 && m_place == Place::Reward)
+            result.reward[1] = std::numeric_limits<float>::infinity();
+    }
+    std::span<const double> endedEpisodeReturns() const override { return m_task.endedEpisodeReturns(); }
+    std::vector<std::uint8_t> snapshot() const override { return m_task.snapshot(); }
+    void restore(std::span<const std::uint8_t> bytes) override
+    {
+        m_task.restore(bytes);
+        show();
+    }
+
+private:
+    void show() { m_observation.assign(m_task.observation().begin(), m_task.observation().end()); }
+
+    CartPole m_task{2};
+    Place m_place;
+    int m_steps = 0;
+    std::vector<float> m_observation;
+};
+
 bool near(double a, double b, double tolerance = 1e-6) { return std::abs(a - b) <= tolerance; }
 
 } // namespace
@@ -37,6 +82,34 @@ bool near(double a, double b, double tolerance = 1e-6) { return std::abs(a - b) 
 class PpoMathTest : public QObject {
     Q_OBJECT
 private slots:
+    void aRolloutEndsAtWhatIsNotFinite_data()
+    {
+        using Place = SpoiledTask::Place;
+        QTest::addColumn<Place>("place");
+        QTest::addColumn<QString>("told");
+        QTest::addColumn<int>("steps");
+        QTest::newRow("nothing spoiled") << Place::Nowhere << "" << 8;
+        QTest::newRow("an observation, before it is acted on") << Place::Observation << "the network's output" << 3;
+        QTest::newRow("a reward, in its step") << Place::Reward << "a reward" << 3;
+    }
+    void aRolloutEndsAtWhatIsNotFinite()
+    {
+        QFETCH(SpoiledTask::Place, place);
+        QFETCH(QString, told);
+        QFETCH(int, steps);
+        SpoiledTask task(place);
+        AgentNetworkOptions options;
+        options.hasMarket = false;
+        options.privateSize = 4;
+        Collector collector(AgentNetwork(options), task, 8, 1);
+        RolloutBuffer buffer = collector.makeBuffer();
+        collector.collect(0, buffer);
+        QCOMPARE(QString::fromStdString(std::string(collector.notFinite())), told);
+        QCOMPARE(task.steps(), steps);
+        collector.collect(1, buffer);
+        QCOMPARE(collector.notFinite().empty(), place != SpoiledTask::Place::Observation); // that observation still stands there
+    }
+
     // gamma 0.5, lambda 0.5. deltas: d2 = 3 + 0.5*4 - 1 = 4; d1 = 2 + 0.5*1 - 2 = 0.5; d0 = 1 + 0.5*2 - 3 = -1
     // A2 = 4; A1 = 0.5 + 0.25*4 = 1.5; A0 = -1 + 0.25*1.5 = -0.625
     void gaeWithoutEndings()

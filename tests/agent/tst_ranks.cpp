@@ -13,7 +13,7 @@
 #include "models/ModelFactory.h"
 #include "models/ModelFile.h"
 #include "tests/support/Failure.h"
-#include "tests/support/TrainingRun.h"
+#include "tests/support/SpoiledTraining.h"
 
 using namespace btcai;
 using namespace btcai::test;
@@ -64,44 +64,48 @@ std::vector<std::optional<Failure>> asRanks(int size, std::chrono::milliseconds 
     return failures;
 }
 
+/// What is done to each rank.
+using RankHooks = std::function<TrainingHooks(int rank)>;
+
 struct Run {
     QTemporaryDir dir;
     fs::path path{fs::path(dir.path().toStdString()) / "run"};
     CollectingSink sink;
     RunControl control;
-    std::vector<std::string> weights; ///< of each rank, at the start of its latest iteration
+    std::vector<std::vector<std::string>> weights; ///< of each rank, at the start of each iteration
 
     static MarketData data(const RunConfig&) { return {tinySeries()}; }
 
-    void trainAlone(const RunConfig& config, bool resume = false)
+    void trainAlone(const RunConfig& config, bool resume = false, TrainingHooks hooks = {})
     {
         RunFolder folder = resume ? RunFolder::open(path) : RunFolder::create(path, config);
-        Trainer(folder, config, sink, control, data).run(resume);
+        Trainer trainer(folder, config, sink, control, data);
+        trainer.setHooks(std::move(hooks));
+        trainer.run(resume);
         setThreads(1);
     }
 
-    std::vector<std::optional<Failure>> train(const RunConfig& config, int ranks, bool resume = false,
-                                              const std::function<void(int rank, std::int64_t iteration, torch::nn::Module&)>& hook = {})
+    std::vector<std::optional<Failure>> train(const RunConfig& config, int ranks, bool resume = false, const RankHooks& hooksOf = {})
     {
         weights.resize(static_cast<std::size_t>(ranks));
         return asRanks(ranks, 10s, [&](RankGroup& group) {
-            const auto watch = [&](std::int64_t iteration, torch::nn::Module& network) {
-                if (hook)
-                    hook(group.rank(), iteration, network);
-                std::string& bytes = weights[static_cast<std::size_t>(group.rank())];
-                bytes.clear();
+            TrainingHooks hooks = hooksOf ? hooksOf(group.rank()) : TrainingHooks{};
+            hooks.beforeRollout = [&, first = hooks.beforeRollout](std::int64_t iteration, torch::nn::Module& network) {
+                std::string& bytes = weights[static_cast<std::size_t>(group.rank())].emplace_back();
                 for (const torch::Tensor& tensor : network.parameters())
                     bytes.append(static_cast<const char*>(tensor.contiguous().data_ptr()), tensor.nbytes());
+                if (first)
+                    first(iteration, network);
             };
             if (!group.leads()) {
                 Trainer follower(group, data);
-                follower.setUpdateHook(watch);
+                follower.setHooks(hooks);
                 follower.run();
                 return;
             }
             RunFolder folder = resume ? RunFolder::open(path) : RunFolder::create(path, config);
             Trainer trainer(folder, config, sink, control, data, &group);
-            trainer.setUpdateHook(watch);
+            trainer.setHooks(hooks);
             trainer.run(resume);
         });
     }
@@ -111,7 +115,8 @@ struct Run {
     torch::Tensor firstMoment() const { return readTensorFile(checkpoint() / "optimizer.safetensors").tensors.at("first_moment"); }
     double metric(std::size_t iteration, const std::string& name) const
     {
-        for (const auto& [key, value] : sink.all<protocol::Metrics>().at(iteration).values)
+        const protocol::Metrics metrics = sink.all<protocol::Metrics>().at(iteration);
+        for (const auto& [key, value] : metrics.values)
             if (key == name)
                 return value;
         return std::nan("");
@@ -119,15 +124,29 @@ struct Run {
 };
 
 /// Stops the run from rank 0 after some iterations.
-struct StopAt {
-    RunControl& control;
-    std::int64_t iteration;
-    void operator()(int rank, std::int64_t at, torch::nn::Module&) const
-    {
-        if (rank == 0 && at + 1 == iteration)
-            control.stop();
-    }
-};
+RankHooks stopAfter(RunControl& control, std::int64_t iterations)
+{
+    return [&control, iterations](int rank) {
+        TrainingHooks hooks;
+        if (rank == 0)
+            hooks.beforeRollout = [&control, iterations](std::int64_t at, torch::nn::Module&) {
+                if (at + 1 == iterations)
+                    control.stop();
+            };
+        return hooks;
+    };
+}
+
+/// What is done to rank 1 alone, at the start of its iterations.
+RankHooks atRankOne(const std::function<void(std::int64_t iteration, torch::nn::Module&)>& task)
+{
+    return [task](int rank) {
+        TrainingHooks hooks;
+        if (rank == 1)
+            hooks.beforeRollout = task;
+        return hooks;
+    };
+}
 
 bool failed(const std::vector<std::optional<Failure>>& failures)
 {
@@ -245,11 +264,11 @@ private slots:
         RunConfig config = rankConfig();
         config.train.steps = 128 * 20;
         Run run;
-        const auto failures = run.train(config, 2, false, [](int rank, std::int64_t iteration, torch::nn::Module& network) {
-            torch::NoGradGuard guard;
-            if (rank == 1 && iteration == 5)
-                network.parameters()[0].add_(1e-6);
-        });
+        const auto failures = run.train(config, 2, false, atRankOne([](std::int64_t iteration, torch::nn::Module& network) {
+                                            torch::NoGradGuard guard;
+                                            if (iteration == 5)
+                                                network.parameters()[0].add_(1e-6);
+                                        }));
         QVERIFY(failures[0] && failures[0]->says("rank 1 and rank 0 differ in their weights after iteration 8"));
         QVERIFY(failures[1].has_value());
     }
@@ -276,7 +295,7 @@ private slots:
         QVERIFY(!failed(whole.train(config, 2)));
         for (const std::int64_t stop : {1, 3}) {
             Run run;
-            QVERIFY(!failed(run.train(config, 2, false, StopAt{run.control, stop})));
+            QVERIFY(!failed(run.train(config, 2, false, stopAfter(run.control, stop))));
             QCOMPARE(run.sink.all<protocol::Metrics>().size(), static_cast<std::size_t>(stop));
             Run rest, single;
             fs::copy(run.path, single.path, fs::copy_options::recursive);
@@ -297,10 +316,10 @@ private slots:
         config.train.checkpointEvery = 1000; // only the loss makes one
         Run whole, run;
         QVERIFY(!failed(whole.train(config, 2)));
-        const auto failures = run.train(config, 2, false, [](int rank, std::int64_t iteration, torch::nn::Module&) {
-            if (rank == 1 && iteration == 2)
-                throw Error(ErrorKind::Io, "the disk of rank 1 is gone");
-        });
+        const auto failures = run.train(config, 2, false, atRankOne([](std::int64_t iteration, torch::nn::Module&) {
+                                            if (iteration == 2)
+                                                throw Error(ErrorKind::Io, "the disk of rank 1 is gone");
+                                        }));
         QVERIFY(failures[0].has_value());
         QVERIFY2(failures[0]->says("rank 1 failed: the disk of rank 1 is gone"), failures[0]->message.c_str());
         QVERIFY(failures[0]->kind == ErrorKind::Io);
@@ -343,16 +362,47 @@ private slots:
         QVERIFY(unreached && unreached->kind == ErrorKind::Io && unreached->says("MASTER_ADDR"));
     }
 
+    /// Spoiled at rank 1 alone, the iteration is undone at both ranks. What follows is what follows at one rank alone whose iteration was
+    /// undone, rounding aside: so weights, accounts, learning rate and random draws are those of the same way back.
+    void whatIsNotFiniteAtOneRankIsUndoneAtAll_data()
+    {
+        QTest::addColumn<QString>("told");
+        QTest::newRow("weight before the rollout") << "the network's output";
+        QTest::newRow("reward") << "a loss";
+        QTest::newRow("gradient") << "a gradient";
+        QTest::newRow("weight after the update") << "a weight";
+    }
+    void whatIsNotFiniteAtOneRankIsUndoneAtAll()
+    {
+        QFETCH(QString, told);
+        const QString place = QTest::currentDataTag();
+        const auto third = [](std::int64_t iteration) { return iteration == 2; };
+        Run run, alone;
+        QVERIFY(!failed(run.train(rankConfig(), 2, false, [&](int rank) { return rank == 1 ? spoilAt(place, third) : TrainingHooks{}; })));
+        const std::vector<protocol::Notice> caught = nansCaught(run.sink);
+        QCOMPARE(caught.size(), std::size_t{1});
+        QVERIFY2(QString::fromStdString(caught[0].message).startsWith(told), caught[0].message.c_str());
+        QCOMPARE(run.weights[0].size(), std::size_t{6});
+        QVERIFY(run.weights[0] == run.weights[1]);
+        QVERIFY(run.weights[0][2] != run.weights[0][1]);
+        QVERIFY(run.weights[0][3] == run.weights[0][2]);
+        QVERIFY(run.weights[0][4] != run.weights[0][3]);
+        alone.trainAlone(rankConfig(), false, spoilAt(place, third));
+        for (std::size_t i = 3; i < 6; ++i)
+            for (const char* name : {"mean_reward", "learning_rate", "entropy", "grad_norm"})
+                QVERIFY2(std::abs(run.metric(i, name) - alone.metric(i, name)) <= 1e-3 * std::max(1e-3, std::abs(alone.metric(i, name))), name);
+        QVERIFY(run.file("environment.bin") == alone.file("environment.bin"));
+    }
+
     void nanAfterNanEndsEveryRank()
     {
         Run run;
-        const auto failures = run.train(rankConfig(), 2, false, [](int rank, std::int64_t iteration, torch::nn::Module& network) {
-            torch::NoGradGuard guard;
-            if (rank == 1 && iteration >= 1) // one rank's gradient is no number: every rank must undo its update
-                network.named_parameters()["value_out.bias"].fill_(std::numeric_limits<float>::quiet_NaN());
+        const auto failures = run.train(rankConfig(), 2, false, [](int rank) {
+            return rank == 1 ? spoilAt("weight before the rollout", [](std::int64_t iteration) { return iteration >= 1; }) : TrainingHooks{};
         });
-        QVERIFY(failures[0] && failures[0]->kind == ErrorKind::Numeric);
-        QVERIFY(failures[1] && failures[1]->kind == ErrorKind::Numeric);
+        for (const auto& failure : failures)
+            QVERIFY(failure && failure->kind == ErrorKind::Numeric && failure->says("the network's output was not a finite number"));
+        QCOMPARE(nansCaught(run.sink).size(), std::size_t{3});
     }
 
     void fieldsThatDoNotFitTheRanksAreNamed()

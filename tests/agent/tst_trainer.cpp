@@ -3,16 +3,19 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <thread>
 
 #include <QTest>
 
 #include "agent/ppo/Checkpoint.h"
+#include "agent/ppo/RolloutBuffer.h"
 #include "base/Error.h"
 #include "base/ReadFile.h"
 #include "models/ModelFactory.h"
 #include "models/ModelFile.h"
-#include "tests/support/TrainingRun.h"
+#include "tests/support/Failure.h"
+#include "tests/support/SpoiledTraining.h"
 
 using namespace btcai;
 using namespace btcai::test;
@@ -27,12 +30,11 @@ struct Run {
     RunControl control;
 
     TrainingResult train(const RunConfig& config, bool resume = false,
-                         std::function<void(std::int64_t, torch::nn::Module&)> hook = {}, BarSeries series = tinySeries())
+                         TrainingHooks hooks = {}, BarSeries series = tinySeries())
     {
         RunFolder folder = resume ? RunFolder::open(path) : RunFolder::create(path, config);
         Trainer trainer(folder, config, sink, control, [&](const RunConfig&) { return series; });
-        if (hook)
-            trainer.setUpdateHook(std::move(hook));
+        trainer.setHooks(std::move(hooks));
         return trainer.run(resume);
     }
 
@@ -143,6 +145,18 @@ private slots:
         for (const auto& m : metrics)
             for (const auto& [name, value] : m.values)
                 QVERIFY2(std::isfinite(value) || name == "explained_variance", name.c_str());
+        // The parts of the rollout's and of the update's time are no more than the whole.
+        for (const auto& m : metrics) {
+            std::map<std::string, double> share(m.values.begin(), m.values.end());
+            const double rollout = share.at("time_policy") + share.at("time_env");
+            const double update = share.at("time_data") + share.at("time_forward") + share.at("time_heads") + share.at("time_backward")
+                                  + share.at("time_optimizer");
+            QVERIFY(std::abs(share.at("time_encode") + share.at("time_rollout") + share.at("time_update") - 1.0) < 1e-9);
+            QVERIFY(rollout > 0.0 && rollout < share.at("time_rollout"));
+            QVERIFY(update > 0.0 && update < share.at("time_update"));
+            if (m.iteration > 1 && m.iteration % 2 == 1) // one is written after each second iteration, and told by the next
+                QVERIFY(share.at("time_checkpoint") > 0.0);
+        }
         QVERIFY(result.test.has_value());
         QCOMPARE(result.test->rows.size(), std::size_t{4});
         QCOMPARE(run.sink.all<protocol::Evaluation>().size(), std::size_t{4}); // iterations 4 and 8, the end, the test part
@@ -186,26 +200,37 @@ private slots:
         QVERIFY(a.finalWeights() == b.finalWeights());
     }
 
-    void aNanIsCaughtBeforeItIsApplied()
+    /// Wherever it comes from: caught within its own update, weights and moments as before, the learning rate halved.
+    void whatIsNotFiniteIsCaughtWithinItsUpdate_data()
     {
+        QTest::addColumn<QString>("place");
+        QTest::addColumn<QString>("told");
+        for (const auto& [place, told] : {std::pair{"weight before the rollout", "the network's output"}, {"observation", "a loss"}, {"reward", "a loss"},
+                                          {"old log probability", "a loss"}, {"gradient", "a gradient"}, {"weight after the update", "a weight"}})
+            QTest::newRow(place) << place << told;
+    }
+    void whatIsNotFiniteIsCaughtWithinItsUpdate()
+    {
+        QFETCH(QString, place);
+        QFETCH(QString, told);
         Run run;
         std::vector<torch::Tensor> before, restored;
-        const auto spoil = [&](std::int64_t iteration, torch::nn::Module& network) {
-            torch::NoGradGuard guard;
-            if (iteration == 3) {
+        TrainingHooks hooks = spoilAt(place, [](std::int64_t iteration) { return iteration == 3; });
+        hooks.beforeRollout = [&, spoil = hooks.beforeRollout](std::int64_t iteration, torch::nn::Module& network) {
+            if (iteration == 3)
                 before = copyOf(network.parameters());
-                network.named_parameters()["value_out.bias"].fill_(std::numeric_limits<float>::quiet_NaN());
-            }
             if (iteration == 4)
                 restored = copyOf(network.parameters());
+            if (spoil)
+                spoil(iteration, network);
         };
-        run.train(tinyConfig(), false, spoil);
-        std::vector<protocol::Notice> caught;
-        for (const auto& notice : run.sink.all<protocol::Notice>())
-            if (notice.kind == "nan-caught")
-                caught.push_back(notice);
+        run.train(tinyConfig(), false, hooks);
+        const std::vector<protocol::Notice> caught = nansCaught(run.sink);
         QCOMPARE(caught.size(), std::size_t{1});
+        QVERIFY2(QString::fromStdString(caught[0].message).startsWith(told), caught[0].message.c_str());
+        QVERIFY(caught[0].message.find("try 1 of 3") != std::string::npos);
         const auto metrics = run.sink.all<protocol::Metrics>();
+        QCOMPARE(metrics.size(), std::size_t{10});
         const auto rate = [&](std::size_t i) {
             for (const auto& [name, value] : metrics[i].values)
                 if (name == "learning_rate")
@@ -224,24 +249,47 @@ private slots:
                     QVERIFY(std::isfinite(value));
     }
 
+    /// Not only the weights: a run whose one update was undone ends with the accounts of one that never began, else with others.
+    void theAccountsAreRestoredToo()
+    {
+        RunConfig config = tinyConfig();
+        config.train.steps = 64; // one iteration
+        Run undone, learned, stopped;
+        undone.train(config, false, spoilAt("gradient", [](std::int64_t) { return true; }));
+        learned.train(config);
+        stopped.control.stop();
+        stopped.train(config);
+        const auto accountsOf = [](const Run& run) { return readCheckpoint(run.finalCheckpoint()).environment; };
+        QCOMPARE(nansCaught(undone.sink).size(), std::size_t{1});
+        QVERIFY(accountsOf(undone) == accountsOf(stopped));
+        QVERIFY(accountsOf(undone) != accountsOf(learned));
+    }
+
+    void nanAfterNanEndsTheRunWithTheLastGoodWeights_data()
+    {
+        QTest::addColumn<QString>("place");
+        for (const char* place : {"weight before the rollout", "reward", "gradient", "weight after the update"})
+            QTest::newRow(place) << place;
+    }
+    /// Three retries are told, the fourth failure in a row ends the run and says what was not finite.
     void nanAfterNanEndsTheRunWithTheLastGoodWeights()
     {
+        QFETCH(QString, place);
         Run run;
         torch::Tensor good;
-        const auto spoil = [&](std::int64_t iteration, torch::nn::Module& network) {
-            torch::NoGradGuard guard;
-            torch::Tensor bias = network.named_parameters()["value_out.bias"];
+        TrainingHooks hooks = spoilAt(place, [](std::int64_t iteration) { return iteration >= 2; });
+        hooks.beforeRollout = [&, spoil = hooks.beforeRollout](std::int64_t iteration, torch::nn::Module& network) {
             if (iteration == 2)
-                good = bias.clone();
-            if (iteration >= 2)
-                bias.fill_(std::numeric_limits<float>::quiet_NaN());
+                good = network.named_parameters()["value_out.bias"].detach().clone();
+            if (spoil)
+                spoil(iteration, network);
         };
-        try {
-            run.train(tinyConfig(), false, spoil);
-            QFAIL("the run went on");
-        } catch (const Error& error) {
-            QVERIFY(error.kind() == ErrorKind::Numeric);
-        }
+        const auto failure = failureOf([&] { run.train(tinyConfig(), false, hooks); });
+        QVERIFY(failure && failure->kind == ErrorKind::Numeric && failure->says("4 updates in a row"));
+        const std::vector<protocol::Notice> caught = nansCaught(run.sink);
+        QCOMPARE(caught.size(), std::size_t{3});
+        const std::string what = caught[0].message.substr(0, caught[0].message.find(" was not"));
+        QVERIFY(failure->says(what + " was not a finite number"));
         const TensorFile saved = parseTensorFile(run.finalWeights(), "model");
         QVERIFY(torch::equal(saved.tensors.at("value_out.bias"), good));
     }

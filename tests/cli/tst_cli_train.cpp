@@ -331,8 +331,54 @@ private slots:
             QVERIFY2(json[key].get<double>() > 0.0, key);
         const double shares = json["share"]["encode"].get<double>() + json["share"]["rollout"].get<double>() + json["share"]["update"].get<double>();
         QVERIFY(std::abs(shares - 1.0) < 1e-6);
+        double works = 0.0;
+        for (const char* work : {"env", "encode", "heads", "backward", "optimizer", "input", "rest"}) {
+            QVERIFY2(json["share_by_work"][work].get<double>() > 0.0, work);
+            works += json["share_by_work"][work].get<double>();
+        }
+        QVERIFY(std::abs(works - 1.0) < 1e-6);
         const double bars = json["market_bars_per_s"], steps = json["account_steps_per_s"];
         QVERIFY(std::abs(steps - 2.0 * bars) < 1e-6 * steps); // two accounts a stretch
+    }
+
+    /// How long a decision takes is the machine's affair; that all of it is measured, and in order, is not. A token of the scalping bucket is 8 bars, so of 200
+    /// decisions 25 complete one.
+    void benchDecideTellsItsFigures()
+    {
+        const CliResult result = runBtcai({"bench", "decide", "--bucket", "scalping", "--decisions", "200", "--json"});
+        QVERIFY2(result.code == 0, result.shown());
+        const Json json = result.json();
+        QVERIFY(json["bench"] == "decide" && json["decisions"] == 200 && json["threads"] == 1 && json["goal_milliseconds"] == 2.0);
+        QCOMPARE(json["buckets"].size(), std::size_t{1});
+        const Json bucket = json["buckets"][0];
+        QVERIFY(bucket["bucket"] == "scalping" && bucket["lookback_bars"] == 144 && bucket["new_token"]["decisions"] == 25);
+        QVERIFY(bucket["parameters"].get<int>() > 600'000 && bucket["features"].get<int>() > 20);
+        for (const char* clock : {"milliseconds", "processor_milliseconds"}) {
+            const Json figures = bucket[clock];
+            QVERIFY2(0.0 < figures["median"] && figures["median"] <= figures["p95"] && figures["p95"] <= figures["p99"] && figures["p99"] <= figures["max"],
+                     clock);
+        }
+        QCOMPARE(bucket["within_goal"].get<bool>(), bucket["milliseconds"]["p99"].get<double>() < 2.0);
+        const CliResult unknown = runBtcai({"bench", "decide", "--bucket", "hourly", "--json"});
+        QVERIFY(unknown.code == 2 && unknown.json()["error"]["message"].get<std::string>().find("scalping") != std::string::npos);
+    }
+
+    /// Two iterations of 8 stretches x 128 bars, each looked at: nothing is learned in them, so no level is reached and none is made up.
+    void benchLearnTellsItsFigures()
+    {
+        const CliResult result = runBtcai({"bench", "learn", "--task", "planted", "--seeds", "1", "--evaluate-every", "1", "--steps", "16384", "--json"});
+        QVERIFY2(result.code == 0, result.shown());
+        const Json json = result.json();
+        QVERIFY(json["bench"] == "learn" && json["seeds"] == 1 && json["part"] == "validation" && json["bars_between_evaluations"] == 1024);
+        for (const char* policy : {"argmax", "sampled"})
+            for (const Json& level : json["until"][policy])
+                QVERIFY2(level["seconds"]["median"].is_null() && level["market_bars"]["seeds"][0].is_null(), policy);
+        QVERIFY(json["until"]["argmax"][0]["share"] == 0.6 && json["until"]["argmax"][1]["share"] == 0.9);
+        const Json run = json["runs"][0];
+        QVERIFY(run["steps"] == 16384 && run["attainable_log_return"].get<double>() > 0.5 && run["best_share"]["argmax"].get<double>() < 0.6);
+        QVERIFY(run["training_seconds"].get<double>() > 0.0 && run["evaluation_seconds"].get<double>() > 0.0);
+        const CliResult unknown = runBtcai({"bench", "learn", "--task", "pong", "--json"});
+        QVERIFY(unknown.code == 2 && unknown.json()["error"]["message"].get<std::string>().find("planted") != std::string::npos);
     }
 
 private:

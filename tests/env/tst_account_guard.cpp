@@ -218,6 +218,32 @@ private slots:
         QCOMPARE(s.act(kLong) > 0.0, allowed);
     }
 
+    // In a bar that nobody traded in, or that is missing, an order is judged like any other: it is sold at the open of row 4 and bought at that of row 6.
+    void barsWithoutTradesCanBeJudged()
+    {
+        for (const bool missing : {false, true}) {
+            std::vector<std::optional<TestBar>> rows(9, flat(100));
+            for (const std::size_t row : {std::size_t{3}, std::size_t{5}})
+                rows[row] = missing ? std::nullopt : std::optional(TestBar{100, 100, 0.0});
+            const auto market = marketOf(rows);
+            TradingEnvOptions options = oneAccount(*market);
+            options.costs.impactBps = 20.0;
+            options.risk.maxDrawdown = 0.1;
+            TradingEnv env(market, options);
+            const auto act = [&env](std::uint8_t action) {
+                stepAll(env, action);
+                return env.quantity(0);
+            };
+            act(kLong);
+            act(kLong);
+            QVERIFY(near(act(kLong), 5.0)); // row 3
+            QCOMPARE(act(kFlat), 0.0);
+            act(kFlat);
+            QVERIFY(act(kLong) > 4.9);
+            QVERIFY(env.refusals() == AccountGuard::Refusals{});
+        }
+    }
+
     void onlyTheGuardedAccountsAreJudged()
     {
         Scene s({100, 100, 100, 100}, [](auto& o) {

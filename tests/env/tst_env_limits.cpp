@@ -92,7 +92,7 @@ const char* violation(const TradingEnv& env, std::size_t lane, const Before& bef
     // could not fill for want of a bar or of volume is sought again.)
     const bool grew = std::abs(coins) > std::abs(before.quantity) * (1.0 + 1e-9) || coins * before.quantity < 0.0;
     if (options.risk != RiskLimits{} && grew && options.execution.latencyBars == 0 && options.execution.rest == RestPolicy::Cancel
-        && options.execution.entry == OrderType::Market && market.present[row - 1] && market.volume[row - 1] > 0.0) {
+        && options.execution.entry == OrderType::Market && fillRow > 0 && market.present[fillRow - 1] && market.volume[fillRow - 1] > 0.0) {
         if (before.equity <= (1.0 - options.risk.maxTotalLoss) * before.base || before.equity <= (1.0 - options.risk.maxDrawdown) * before.peak)
             return "the guard let an account in that had lost too much";
         if (std::abs(coins) * market.mark[row - 1] > options.risk.maxExposure * before.equity * (1.0 + 1e-9))

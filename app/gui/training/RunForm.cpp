@@ -38,6 +38,10 @@ QString sectionTitle(const QString& key)
         return RunForm::tr("Augmentation");
     if (key == QLatin1String("split"))
         return RunForm::tr("Data split");
+    if (key == QLatin1String("risk"))
+        return RunForm::tr("Risk guard");
+    if (key == QLatin1String("sizing"))
+        return RunForm::tr("Position size");
     if (key.size() <= 3) // an abbreviation, such as PPO
         return key.toUpper();
     return key.left(1).toUpper() + key.mid(1);
