@@ -12,6 +12,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
+#include "agent/distributed/SharedRows.h"
 #include "base/Log.h"
 
 namespace btcai {
@@ -25,6 +26,8 @@ namespace {
 constexpr std::int64_t kHold = -1;
 constexpr std::int64_t kMaxTextBytes = std::int64_t{1} << 30;
 constexpr std::size_t kMaxMessageBytes = 2048;
+constexpr std::int64_t kShareFrom = std::int64_t{1} << 14; ///< numbers; fewer go through a socket as fast
+constexpr int kMostSharing = 8;                            ///< ranks: each reads what all wrote
 constexpr auto kPollInterval = 20ms;
 constexpr auto kRollCall = 3s;     ///< in which those who live say so
 constexpr auto kLastWords = 300ms; ///< what a process said before it ended may still be on its way
@@ -40,7 +43,10 @@ std::string firstLine(const std::exception& error)
     return std::string(text.substr(0, text.find('\n')));
 }
 
-bool isLoopback(const std::string& address) { return address == "localhost" || address == "::1" || address.starts_with("127."); }
+bool isLoopback(const std::string& address)
+{
+    return address == "localhost" || address == "::1" || address.starts_with("127.");
+}
 
 } // namespace
 
@@ -53,16 +59,23 @@ struct RankGroup::Links {
     c10::intrusive_ptr<c10d::TCPStore> store;
     c10::intrusive_ptr<Collectives> gloo;
     c10::intrusive_ptr<Collectives> nccl; ///< from the first sum on a GPU on, where libtorch has it
+    std::unique_ptr<SharedRows> rows;     ///< two for each rank, used in turn
+    std::int64_t turn = 0;
+    bool cannotShare = false;
 
     /// The store with names of its own.
-    c10::intrusive_ptr<c10d::Store> part(const std::string& name) const { return c10::make_intrusive<c10d::PrefixStore>(name, store); }
+    c10::intrusive_ptr<c10d::Store> part(const std::string& name) const
+    {
+        return c10::make_intrusive<c10d::PrefixStore>(name, store);
+    }
 };
 
 RankGroup::RankGroup(RankOptions options, const Opened& opened, Endings endings)
     : m_options(std::move(options)), m_endings(std::move(endings)), m_links(std::make_unique<Links>())
 {
 #ifndef USE_C10D_GLOO
-    throw Error(ErrorKind::Unsupported, "this build's libtorch has no Gloo: it cannot train one model on several ranks");
+    throw Error(ErrorKind::Unsupported,
+                "this build's libtorch has no Gloo: it cannot train one model on several ranks");
 #else
     c10d::TCPStoreOptions store;
     store.port = m_options.port;
@@ -73,10 +86,10 @@ RankGroup::RankGroup(RankOptions options, const Opened& opened, Endings endings)
         m_links->store = c10::make_intrusive<c10d::TCPStore>(m_options.address, store);
     } catch (const std::exception& error) {
         if (leads())
-            throw Error(ErrorKind::Io, "rank 0 cannot listen at {}:{} (MASTER_ADDR, MASTER_PORT): {}", m_options.address, m_options.port,
-                        firstLine(error));
-        throw Error(ErrorKind::Io, "rank {} did not reach rank 0 at {}:{} (MASTER_ADDR, MASTER_PORT) in {:.0f} s: {}", rank(),
-                    m_options.address, m_options.port, seconds(m_options.timeout), firstLine(error));
+            throw Error(ErrorKind::Io, "rank 0 cannot listen at {}:{} (MASTER_ADDR, MASTER_PORT): {}",
+                        m_options.address, m_options.port, firstLine(error));
+        throw Error(ErrorKind::Io, "rank {} did not reach rank 0 at {}:{} (MASTER_ADDR, MASTER_PORT) in {:.0f} s: {}",
+                    rank(), m_options.address, m_options.port, seconds(m_options.timeout), firstLine(error));
     }
     m_options.port = m_links->store->getPort();
     if (opened)
@@ -85,9 +98,10 @@ RankGroup::RankGroup(RankOptions options, const Opened& opened, Endings endings)
     guarded([this] {
         const char* const interface = std::getenv("GLOO_SOCKET_IFNAME"); // as in torch.distributed
         auto gloo = c10d::ProcessGroupGloo::Options::create(m_options.timeout);
-        gloo->devices.push_back(isLoopback(m_options.address) ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
-                                : interface                   ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
-                                                              : c10d::ProcessGroupGloo::createDefaultDevice());
+        gloo->devices.push_back(isLoopback(m_options.address)
+                                    ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                                : interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
+                                            : c10d::ProcessGroupGloo::createDefaultDevice());
         m_links->gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(m_links->part("gloo"), rank(), size(), gloo);
     });
 #endif
@@ -110,7 +124,63 @@ void RankGroup::guarded(Call&& call)
     lost(cause);
 }
 
+bool RankGroup::sharesMemory(const Tensor& tensor)
+{
+    if (!tensor.is_cpu() || tensor.scalar_type() != torch::kFloat32 || tensor.numel() < kShareFrom ||
+        m_links->cannotShare)
+        return false;
+    if (m_links->rows && m_links->rows->values().size(1) == tensor.numel())
+        return true;
+    m_links->rows = makeSharedRows(tensor.numel());
+    m_links->cannotShare = !m_links->rows;
+    return !m_links->cannotShare;
+}
+
+/// Null at all ranks where one of them cannot.
+std::unique_ptr<SharedRows> RankGroup::makeSharedRows(std::int64_t columns)
+{
+    std::unique_ptr<SharedRows> rows;
+    if (m_options.localSize != size() || size() < 2 || size() > kMostSharing)
+        return rows;
+    const auto attempt = [&](auto&&... place) {
+        try {
+            rows = std::make_unique<SharedRows>(place..., 2 * size(), columns);
+        } catch (const Error& error) {
+            logInfo("rank {}: gradients go through sockets: {}", rank(), error.what());
+        }
+    };
+    if (leads())
+        attempt();
+    const std::string place = share(rows ? rows->place() : std::string());
+    if (!leads() && !place.empty())
+        attempt(place);
+    const std::vector<double> all = gather(std::vector<double>{rows ? 1.0 : 0.0});
+    if (std::ranges::find(all, 0.0) != all.end())
+        rows.reset();
+    return rows;
+}
+
 void RankGroup::sum(std::vector<Tensor> tensors)
+{
+    const auto large = std::ranges::find_if(tensors, [this](const Tensor& tensor) { return sharesMemory(tensor); });
+    if (large == tensors.end()) {
+        sumThroughSockets(tensors);
+        return;
+    }
+    Tensor total = large->view({-1});
+    tensors.erase(large);
+    if (tensors.empty())
+        tensors.push_back(torch::zeros({1})); // by which they meet
+    const Tensor rows = m_links->rows->values().narrow(0, size() * (m_links->turn++ % 2), size());
+    rows[rank()].copy_(total);
+    sumThroughSockets(tensors); // ends when all have written
+    torch::add_out(total, rows[0], rows[1]);
+    for (int r = 2; r < size(); ++r)
+        total.add_(rows[r]);
+    // A row is written again in the next turn but one: then all have met in the next, and before it had read this one.
+}
+
+void RankGroup::sumThroughSockets(const std::vector<Tensor>& tensors)
 {
     guarded([&] {
         std::vector<c10::intrusive_ptr<c10d::Work>> pending;
@@ -128,7 +198,8 @@ void RankGroup::sum(std::vector<Tensor> tensors)
             if (!m_links->nccl) {
                 auto nccl = c10d::ProcessGroupNCCL::Options::create();
                 nccl->timeout = m_options.timeout;
-                m_links->nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(m_links->part("nccl"), rank(), size(), nccl);
+                m_links->nccl =
+                    c10::make_intrusive<c10d::ProcessGroupNCCL>(m_links->part("nccl"), rank(), size(), nccl);
             }
             start(m_links->nccl, tensor);
 #else
@@ -202,7 +273,8 @@ std::string RankGroup::share(std::string_view text)
     while (length.item<std::int64_t>() == kHold);
     const auto count = length.item<std::int64_t>();
     if (count < 0 || count > kMaxTextBytes)
-        throw Error(ErrorKind::Protocol, "rank {}: rank 0 announces {} bytes; are all ranks the same build?", rank(), count);
+        throw Error(ErrorKind::Protocol, "rank {}: rank 0 announces {} bytes; are all ranks the same build?", rank(),
+                    count);
     std::string shared(leads() ? text : std::string_view());
     shared.resize(static_cast<std::size_t>(count));
     if (count > 0) {
@@ -229,7 +301,8 @@ void RankGroup::expectEqual(ErrorKind kind, std::string_view what, const std::st
     for (std::size_t r = 1; r < all.size(); ++r)
         if (all[r] != all[0])
             throw Error(kind,
-                        "rank {} and rank 0 differ in {}: all ranks need the same build of btcai and libtorch, the same data and the same "
+                        "rank {} and rank 0 differ in {}: all ranks need the same build of btcai and libtorch, the "
+                        "same data and the same "
                         "kind of CPU",
                         r, what);
 }
@@ -259,8 +332,8 @@ void RankGroup::meet(const std::string& name, std::chrono::seconds patience)
             for (int r = 1; leads() && r < size(); ++r)
                 throwIfEnded(r);
             if (SteadyClock::now() > deadline)
-                throw RankLost(ErrorKind::Io, "rank {} is lost: it did not come to the meeting '{}' in {} s", other, name,
-                               patience.count());
+                throw RankLost(ErrorKind::Io, "rank {} is lost: it did not come to the meeting '{}' in {} s", other,
+                               name, patience.count());
         }
     };
     try {
@@ -296,7 +369,8 @@ void RankGroup::lost(const std::string& cause)
             m_links->store->set(key("alive", rank()), std::vector<std::uint8_t>{1});
         } catch (const std::exception&) { // rank 0 itself is gone
         }
-        throw RankLost(ErrorKind::Io, "rank {} leaves: another rank is lost, and rank 0 says which, unless it is rank 0 itself ({})",
+        throw RankLost(ErrorKind::Io,
+                       "rank {} leaves: another rank is lost, and rank 0 says which, unless it is rank 0 itself ({})",
                        rank(), cause);
     }
     const auto began = SteadyClock::now();
@@ -313,7 +387,8 @@ void RankGroup::lost(const std::string& cause)
     if (silent.empty())
         throw RankLost(ErrorKind::Io, "a connection between ranks broke: {}", cause);
     throw RankLost(ErrorKind::Io, "{} {} is lost: it was killed or cut off, or did not answer for {:.0f} s ({})",
-                   silent.size() == 1 ? "rank" : "one of the ranks", fmt::join(silent, ", "), seconds(m_options.timeout), cause);
+                   silent.size() == 1 ? "rank" : "one of the ranks", fmt::join(silent, ", "),
+                   seconds(m_options.timeout), cause);
 }
 
 RankGroup::Hold::Hold(RankGroup* group)

@@ -8,6 +8,7 @@
 
 #include "agent/distributed/RankGroup.h"
 #include "agent/distributed/RankOptions.h"
+#include "agent/distributed/SharedRows.h"
 #include "agent/ppo/Checkpoint.h"
 #include "base/ReadFile.h"
 #include "models/ModelFactory.h"
@@ -32,8 +33,9 @@ RunConfig rankConfig()
     return config;
 }
 
-/// Runs `task` as each rank of a group, in a thread of its own; what a rank throws is kept.
-std::vector<std::optional<Failure>> asRanks(int size, std::chrono::milliseconds timeout, const std::function<void(RankGroup&)>& task)
+/// Runs `task` as each rank of a group, in a thread of its own; what a rank throws is kept. `onThisMachine`: as many ranks as they believe to be
+/// on one machine, all where it is 0.
+std::vector<std::optional<Failure>> asRanks(int size, std::chrono::milliseconds timeout, const std::function<void(RankGroup&)>& task, int onThisMachine = 0)
 {
     std::vector<std::optional<Failure>> failures(static_cast<std::size_t>(size));
     std::vector<std::thread> others;
@@ -50,7 +52,7 @@ std::vector<std::optional<Failure>> asRanks(int size, std::chrono::milliseconds 
             }
         });
     };
-    RankOptions first{.size = size, .localSize = size, .timeout = timeout};
+    RankOptions first{.size = size, .localSize = onThisMachine > 0 ? onThisMachine : size, .timeout = timeout};
     member(first, [&](std::uint16_t port) {
         for (int rank = 1; rank < size; ++rank) {
             RankOptions options = first;
@@ -180,6 +182,55 @@ private slots:
                 throw Error(ErrorKind::Internal, "share");
         });
         QVERIFY(!failed(failures));
+    }
+
+    /// Large sums of ranks on one machine go through memory that they share, those of ranks on several through sockets. Turn after turn with
+    /// other whole numbers: rank r holds k (r + 1) + i, so three ranks make 6 k + 3 i.
+    void largeSumsAreExactOnOneMachineAndOnSeveral_data()
+    {
+        QTest::addColumn<int>("onThisMachine");
+        QTest::newRow("one machine") << 3;
+        QTest::newRow("several") << 1;
+    }
+    void largeSumsAreExactOnOneMachineAndOnSeveral()
+    {
+        QFETCH(int, onThisMachine);
+        const auto failures = asRanks(
+            3, 10s,
+            [&](RankGroup& group) {
+                for (const std::int64_t count : {20'000, 20'000, 50'000}) {
+                    for (int k = 0; k < 20; ++k) {
+                        const torch::Tensor index = torch::arange(count).to(torch::kFloat32);
+                        torch::Tensor large = index + k * (group.rank() + 1), small = torch::full({1}, k, torch::kFloat64);
+                        group.sum(k % 2 == 0 ? std::vector{large, small} : std::vector{large});
+                        if (!torch::equal(large, 3 * index + 6 * k) || small.item<double>() != (k % 2 == 0 ? 3.0 * k : k))
+                            throw Error(ErrorKind::Internal, "sum {} of {}", k, count);
+                    }
+                }
+                const std::string maps = readFile("/proc/self/maps", 1 << 24);
+                if ((maps.find("memfd:btcai-ranks") != std::string::npos) != (onThisMachine == 3))
+                    throw Error(ErrorKind::Internal, "the other way was taken");
+                group.expectEqual(ErrorKind::Internal, "this", "all have looked"); // before a memory goes
+            },
+            onThisMachine);
+        QVERIFY(!failed(failures));
+    }
+
+    /// What one writes the other reads; a place that is none, or not that of this memory, is refused.
+    void sharedMemoryIsTheSameOrRefused()
+    {
+        const SharedRows made(4, 3);
+        const SharedRows found(made.place(), 4, 3);
+        QVERIFY(torch::equal(found.values(), torch::zeros({4, 3})));
+        found.values()[2][1] = 7.0F;
+        QCOMPARE(made.values()[2][1].item<float>(), 7.0F);
+        const std::string process = made.place().substr(0, made.place().find(' ')), file = made.place().substr(0, made.place().rfind(' '));
+        for (const std::string& place : {std::string(), std::string("no place"), process + " 987654 1", file + " 1"}) {
+            const auto failure = failureOf([&] { SharedRows(place, 4, 3); });
+            QVERIFY2(failure && failure->kind == ErrorKind::Io && failure->says("shared memory"), place.c_str());
+        }
+        const auto otherSize = failureOf([&] { SharedRows(made.place(), 4, 4); });
+        QVERIFY(otherSize && otherSize->says("has not the 128 bytes")); // 64 + 16 floats of 4
     }
 
     /// Rank 0 is busy for twice the timeout: with a Hold the other waits for it, without one it leaves.
