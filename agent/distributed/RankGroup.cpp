@@ -26,7 +26,7 @@ namespace {
 constexpr std::int64_t kHold = -1;
 constexpr std::int64_t kMaxTextBytes = std::int64_t{1} << 30;
 constexpr std::size_t kMaxMessageBytes = 2048;
-constexpr std::int64_t kShareFrom = std::int64_t{1} << 14; ///< numbers; fewer go through a socket as fast
+constexpr std::int64_t kShareFrom = std::int64_t{1} << 12; ///< numbers; fewer go through a socket as fast
 constexpr int kMostSharing = 8;                            ///< ranks: each reads what all wrote
 constexpr auto kPollInterval = 20ms;
 constexpr auto kRollCall = 3s;     ///< in which those who live say so

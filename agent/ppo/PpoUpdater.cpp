@@ -246,9 +246,10 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
         m_gradientHook(m_optimizer.gradients());
     double others = 0.0; // the parts, which have told their times
     timer.charge(others);
-    if (m_group)
+    if (m_group) {
         sumOverRanks(*m_group, m_optimizer.gradients(), loss);
-    timer.charge(sums.times.exchange);
+        timer.charge(sums.times.exchange);
+    }
 
     if (options.targetKl > 0.0 && loss.heads.approxKl > options.targetKl) {
         sums.stoppedByKl = true; // this minibatch would move the policy further still

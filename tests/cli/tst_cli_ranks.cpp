@@ -110,6 +110,8 @@ private slots:
         std::vector<pid_t> children;
         disturbed(run, [&](qint64 id) {
             children = childrenOf(id);
+            for (const qint64 rank : {id, qint64{children.at(0)}}) // gradients go through memory that both have mapped
+                QVERIFY(readText(QString("/proc/%1/maps").arg(rank)).find("memfd:btcai-ranks") != std::string::npos);
             ::kill(static_cast<pid_t>(id), SIGKILL);
         });
         QCOMPARE(children.size(), std::size_t{1});
@@ -117,6 +119,20 @@ private slots:
                                      readText(QString("/proc/%1/stat").arg(children.front())).find(") Z") != std::string::npos,
                                  10'000);
         resumesAsUndisturbed(run);
+    }
+
+    // How much faster two ranks are is the machine's affair; that both worked, and what their exchange took, is told.
+    void benchTellsOfTheRanks()
+    {
+        const CliResult result = runBtcai(QStringList{"bench", "train", "--ranks", "2", "--iterations", "2", "--json"} + tinyRun());
+        QVERIFY2(result.code == 0, result.shown());
+        const Json json = result.json();
+        QCOMPARE(json["ranks"].get<int>(), 2);
+        QVERIFY(json["share_by_work"]["exchange"].get<double>() > 0.0);
+        double works = 0.0;
+        for (const auto& share : json["share_by_work"])
+            works += share.get<double>();
+        QVERIFY(std::abs(works - 1.0) < 1e-6);
     }
 
     void whatDoesNotFitIsNamed()

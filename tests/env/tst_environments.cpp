@@ -93,6 +93,13 @@ void manyLots(TradingEnvOptions& options)
     options.flows = {.everyDays = 0.05, .amount = 300.0};
 }
 
+/// What the guard remembers of an account, the day's start and its latest loss, decides what it lets pass.
+void guarded(TradingEnvOptions& options)
+{
+    options.risk.maxDailyLoss = 0.05;
+    options.risk.coolDownBars = 3;
+}
+
 /// Stops, limit orders, margin, withdrawals, tiers, a goal and every term of the reward.
 void everything(TradingEnvOptions& options)
 {
@@ -162,6 +169,7 @@ private slots:
         QTest::newRow("targets with latency and flows") << tradingKind(slowTargets);
         QTest::newRow("targets on margin with funding") << tradingKind(perpetual);
         QTest::newRow("orders of many lots") << tradingKind(manyLots);
+        QTest::newRow("targets with a guard") << tradingKind(guarded);
         QTest::newRow("orders with everything") << tradingKind(everything);
         QTest::newRow("CartPole") << Kind{makeTask<CartPole>, anyAction};
         QTest::newRow("Acrobot") << Kind{makeTask<Acrobot>, pumpingAction};
