@@ -31,7 +31,9 @@ inline TrainingHooks spoilAt(const QString& place, std::function<bool(std::int64
         };
     else
         hooks.afterRollout = [when, place](std::int64_t iteration, RolloutBuffer& buffer) {
-            torch::Tensor& spoiled = place == "observation" ? buffer.state : place == "reward" ? buffer.reward : buffer.logProbability;
+            torch::Tensor& spoiled = place == "observation" ? buffer.state
+                                     : place == "reward"    ? buffer.reward
+                                                            : buffer.logProbability;
             if (when(iteration))
                 spoiled.view({-1})[7] = kNan;
         };
