@@ -24,13 +24,21 @@ public:
     }
     template <typename T> void write(const std::vector<T>& values)
     {
+        m_vectors.push_back({m_bytes.size(), values.size() * sizeof(T)});
         write(static_cast<std::uint64_t>(values.size()));
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(values.data());
         m_bytes.insert(m_bytes.end(), bytes, bytes + values.size() * sizeof(T));
     }
     std::vector<std::uint8_t> take() { return std::move(m_bytes); }
 
+    /// Where a vector was written: its length, 8 bytes, and behind it its values.
+    struct WrittenVector {
+        std::size_t offset = 0, bytes = 0;
+    };
+    const std::vector<WrittenVector>& vectors() const { return m_vectors; }
+
 private:
+    std::vector<WrittenVector> m_vectors;
     std::vector<std::uint8_t> m_bytes;
 };
 

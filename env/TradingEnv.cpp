@@ -6,7 +6,7 @@
 
 #include "base/Error.h"
 #include "base/Rng.h"
-#include "env/ByteArchive.h"
+#include "env/SnapshotShares.h"
 
 namespace btcai {
 
@@ -149,7 +149,7 @@ void TradingEnv::startStretch(std::size_t stretch)
     const TradingEnvOptions& o = options();
     std::size_t start = m_starts.front().first;
     if (o.randomStarts) {
-        Rng rng(m_seed, "episode-start", stretch, m_episode[stretch]);
+        Rng rng(m_seed, "episode-start", o.firstStretch + stretch, m_episode[stretch]);
         const auto allowed = static_cast<std::uint32_t>(o.maxMissingShare * static_cast<double>(o.episodeBars));
         // Data that is mostly holes would never give a start: after some draws any is taken.
         for (int attempt = 0; attempt < 64; ++attempt) {
@@ -448,7 +448,7 @@ std::vector<ClosedTrade> TradingEnv::takeTrades()
     return all;
 }
 
-std::vector<std::uint8_t> TradingEnv::snapshot() const
+ByteWriter TradingEnv::written() const
 {
     ByteWriter out;
     out.write(kSnapshotVersion);
@@ -466,7 +466,19 @@ std::vector<std::uint8_t> TradingEnv::snapshot() const
     out.write(m_periodStart);
     out.write(m_potential);
     out.write(m_observation);
-    return out.take();
+    return out;
+}
+
+std::vector<std::uint8_t> TradingEnv::snapshot() const { return written().take(); }
+
+std::vector<std::uint8_t> TradingEnv::joinedSnapshot(std::span<const std::vector<std::uint8_t>> shares) const
+{
+    return joinSnapshots(written().vectors(), shares);
+}
+
+void TradingEnv::restoreShare(std::span<const std::uint8_t> whole, std::size_t index, std::size_t count)
+{
+    restore(shareOfSnapshot(written().vectors(), whole, index, count));
 }
 
 void TradingEnv::restore(std::span<const std::uint8_t> bytes)

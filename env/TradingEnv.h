@@ -69,6 +69,11 @@ public:
     double endedEquity(std::size_t lane) const { return m_endedEquity[lane]; }
     std::vector<std::uint8_t> snapshot() const override;
     void restore(std::span<const std::uint8_t> bytes) override;
+    /// The snapshot of an environment whose stretches are those of `shares`, snapshots of environments with the options of this one but for
+    /// their firstStretch. Throws Error(Corrupt) when they are not.
+    std::vector<std::uint8_t> joinedSnapshot(std::span<const std::vector<std::uint8_t>> shares) const;
+    /// restore() of this environment's part of such a snapshot, part `index` of `count`.
+    void restoreShare(std::span<const std::uint8_t> whole, std::size_t index, std::size_t count);
 
     const TradingEnvOptions& options() const { return m_venue.options(); }
     const Market& market() const { return m_venue.market(); }
@@ -118,6 +123,7 @@ private:
         double flow = 0.0;
     };
 
+    ByteWriter written() const;
     void setUpGoal();
     void findStarts();
     std::size_t startRow(std::size_t choice) const;

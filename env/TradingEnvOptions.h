@@ -21,6 +21,7 @@ namespace btcai {
 struct TradingEnvOptions {
     std::vector<RowRange> rows;   ///< decisions are taken only in these; an episode lies within one of them
     std::size_t stretches = 8;    ///< G
+    std::size_t firstStretch = 0; ///< number of the first one in the random streams: these may be a share of a larger environment's
     std::size_t accounts = 16;    ///< M per stretch; lanes = G * M, lane = stretch * M + account
     std::size_t episodeBars = 2048; ///< steps until an episode is cut
     std::size_t startGrid = 1;    ///< stretches start at a row divisible by this (the encoder's patch)

@@ -1,5 +1,6 @@
 #include "models/ModelFactory.h"
 
+#include <mutex>
 #include <thread>
 
 #include "base/Error.h"
@@ -31,6 +32,8 @@ AgentNetworkOptions agentNetworkOptions(const RunConfig& config, std::int64_t fe
 
 AgentNetwork makeAgentNetwork(const AgentNetworkOptions& options, std::int64_t seed)
 {
+    static std::mutex drawing; // the process has one generator, which several ranks in it would draw from at once
+    const std::lock_guard lock(drawing);
     torch::manual_seed(static_cast<std::uint64_t>(seed));
     return AgentNetwork(options);
 }
@@ -43,12 +46,14 @@ std::int64_t parameterCount(torch::nn::Module& module)
     return count;
 }
 
-torch::Device selectDevice(const std::string& name)
+torch::Device selectDevice(const std::string& name, int index)
 {
     const bool cuda = torch::cuda::is_available();
     if (name == "cuda" && !cuda)
         throw Error(ErrorKind::Unsupported, "device = cuda: this machine or this build of libtorch has no CUDA; use cpu or auto");
-    return torch::Device(name == "cpu" || !cuda ? torch::kCPU : torch::kCUDA);
+    if (name == "cpu" || !cuda)
+        return torch::kCPU;
+    return index == 0 ? torch::Device(torch::kCUDA) : torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(index % static_cast<int>(torch::cuda::device_count())));
 }
 
 int setThreads(std::int64_t threads)

@@ -14,8 +14,9 @@ AgentNetwork makeAgentNetwork(const AgentNetworkOptions& options, std::int64_t s
 
 std::int64_t parameterCount(torch::nn::Module& module);
 
-/// "cpu", "cuda" or "auto" to a device. Throws Error(Unsupported) for cuda where there is none.
-torch::Device selectDevice(const std::string& name);
+/// "cpu", "cuda" or "auto" to a device. Throws Error(Unsupported) for cuda where there is none. `index`: of a machine's GPUs, for the ranks on it;
+/// more ranks than GPUs take turns.
+torch::Device selectDevice(const std::string& name, int index = 0);
 
 /// Sets libtorch's threads, 0 for all cores. Call once per process, before the first operation.
 int setThreads(std::int64_t threads);

@@ -29,40 +29,6 @@ constexpr const char* kCalibration = "calibration.json"; // not in every checkpo
 constexpr const char* kIndex = "checkpoint.json";
 constexpr std::array kContents{kModel, kOptimizer, kEnvironment, kState, kConfig};
 
-Json toJson(const Checkpoint& checkpoint)
-{
-    const RunProgress& p = checkpoint.progress;
-    return {{"iteration", p.iteration},
-            {"step", p.step},
-            {"elapsed_s", p.elapsedSeconds},
-            {"learning_rate_scale", p.learningRateScale},
-            {"nan_retries", p.nanRetries},
-            {"best_validation_return", p.bestValidationReturn ? Json(*p.bestValidationReturn) : Json(nullptr)},
-            {"data_hash", checkpoint.dataHash},
-            {"feature_catalogue_version", checkpoint.features.catalogVersion},
-            {"feature_set_hash", checkpoint.features.setHash},
-            {"funding_hash", checkpoint.features.fundingHash},
-            {"interval_s", checkpoint.features.intervalSeconds},
-            {"normalizer", checkpoint.normalizer.toJson()}};
-}
-
-void fromJson(const Json& json, Checkpoint& checkpoint)
-{
-    RunProgress& p = checkpoint.progress;
-    p.iteration = json.at("iteration").get<std::int64_t>();
-    p.step = json.at("step").get<std::int64_t>();
-    p.elapsedSeconds = json.at("elapsed_s").get<double>();
-    p.learningRateScale = json.at("learning_rate_scale").get<double>();
-    p.nanRetries = json.at("nan_retries").get<std::int64_t>();
-    if (!json.at("best_validation_return").is_null())
-        p.bestValidationReturn = json.at("best_validation_return").get<double>();
-    checkpoint.dataHash = json.at("data_hash").get<std::string>();
-    // Checkpoints from before the catalogue had a version were made with its first.
-    checkpoint.features = {json.value("feature_catalogue_version", 1), json.value("feature_set_hash", std::string()),
-                           json.value("funding_hash", std::string()), json.value("interval_s", std::int64_t{0})};
-    checkpoint.normalizer = Normalizer::fromJson(json.at("normalizer"));
-}
-
 std::string stepName(std::int64_t step) { return fmt::format("step-{:012}", step); }
 
 bool isStepName(const std::string& name)
@@ -154,6 +120,42 @@ RunCalibration readCalibration(const fs::path& folder, const Json& index, const 
 
 } // namespace
 
+Json checkpointState(const Checkpoint& checkpoint)
+{
+    const RunProgress& p = checkpoint.progress;
+    return {{"iteration", p.iteration},
+            {"step", p.step},
+            {"elapsed_s", p.elapsedSeconds},
+            {"learning_rate_scale", p.learningRateScale},
+            {"nan_retries", p.nanRetries},
+            {"best_validation_return", p.bestValidationReturn ? Json(*p.bestValidationReturn) : Json(nullptr)},
+            {"data_hash", checkpoint.dataHash},
+            {"feature_catalogue_version", checkpoint.features.catalogVersion},
+            {"feature_set_hash", checkpoint.features.setHash},
+            {"funding_hash", checkpoint.features.fundingHash},
+            {"interval_s", checkpoint.features.intervalSeconds},
+            {"normalizer", checkpoint.normalizer.toJson()}};
+}
+
+Checkpoint checkpointOfState(const Json& json)
+{
+    Checkpoint checkpoint;
+    RunProgress& p = checkpoint.progress;
+    p.iteration = json.at("iteration").get<std::int64_t>();
+    p.step = json.at("step").get<std::int64_t>();
+    p.elapsedSeconds = json.at("elapsed_s").get<double>();
+    p.learningRateScale = json.at("learning_rate_scale").get<double>();
+    p.nanRetries = json.at("nan_retries").get<std::int64_t>();
+    if (!json.at("best_validation_return").is_null())
+        p.bestValidationReturn = json.at("best_validation_return").get<double>();
+    checkpoint.dataHash = json.at("data_hash").get<std::string>();
+    // Checkpoints from before the catalogue had a version were made with its first.
+    checkpoint.features = {json.value("feature_catalogue_version", 1), json.value("feature_set_hash", std::string()),
+                           json.value("funding_hash", std::string()), json.value("interval_s", std::int64_t{0})};
+    checkpoint.normalizer = Normalizer::fromJson(json.at("normalizer"));
+    return checkpoint;
+}
+
 std::string saveCheckpoint(const fs::path& folder, const Checkpoint& checkpoint, AgentNetwork network, FlatAdam& optimizer,
                            bool best, std::int64_t keep)
 {
@@ -177,7 +179,7 @@ std::string saveCheckpoint(const fs::path& folder, const Checkpoint& checkpoint,
         put(kModel, writeTensorFile(model));
         put(kOptimizer, writeTensorFile(moments));
         put(kEnvironment, {reinterpret_cast<const char*>(checkpoint.environment.data()), checkpoint.environment.size()});
-        put(kState, toJson(checkpoint).dump(2) + "\n");
+        put(kState, checkpointState(checkpoint).dump(2) + "\n");
         put(kConfig, checkpoint.configToml);
         if (checkpoint.calibration)
             put(kCalibration, checkpoint.calibration->toJson().dump() + "\n");
@@ -220,15 +222,15 @@ Checkpoint readCheckpoint(const fs::path& checkpointFolder)
 {
     const Json index = readIndex(checkpointFolder);
     Checkpoint checkpoint;
-    checkpoint.configToml = readVerified(checkpointFolder, kConfig, index);
-    const std::string environment = readVerified(checkpointFolder, kEnvironment, index);
-    checkpoint.environment.assign(environment.begin(), environment.end());
     const std::string state = readVerified(checkpointFolder, kState, index);
     try {
-        fromJson(parseJson(state, (checkpointFolder / kState).string(), {.maxBytes = kMaxFileBytes}), checkpoint);
+        checkpoint = checkpointOfState(parseJson(state, (checkpointFolder / kState).string(), {.maxBytes = kMaxFileBytes}));
     } catch (const Json::exception&) {
         throw Error(ErrorKind::Corrupt, "{}: not the state of a run", (checkpointFolder / kState).string());
     }
+    checkpoint.configToml = readVerified(checkpointFolder, kConfig, index);
+    const std::string environment = readVerified(checkpointFolder, kEnvironment, index);
+    checkpoint.environment.assign(environment.begin(), environment.end());
     if (index.at("sha256").contains(kCalibration))
         checkpoint.calibration = readCalibration(checkpointFolder, index, checkpoint);
     return checkpoint;

@@ -8,6 +8,7 @@
 
 #include "agent/dataset/MarketDataset.h"
 #include "agent/ppo/FlatAdam.h"
+#include "base/Json.h"
 #include "models/AgentNetwork.h"
 #include "models/RunCalibration.h"
 
@@ -35,6 +36,10 @@ struct Checkpoint {
     std::vector<std::uint8_t> environment;
     std::optional<RunCalibration> calibration{}; ///< none before the first evaluation of the validation part
 };
+
+/// All of it but the configuration and the environment, as in state.json, and back. Throws Json::exception when the JSON is another.
+Json checkpointState(const Checkpoint& checkpoint);
+Checkpoint checkpointOfState(const Json& state);
 
 /// Writes a checkpoint as a folder `step-<step>` of its own, committed by rename, then points `latest` (and `best`) at it.
 /// Files: model.safetensors (weights, for other programs too), optimizer.safetensors, environment.bin, state.json,

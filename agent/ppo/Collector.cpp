@@ -21,7 +21,8 @@ constexpr std::size_t kEncodeBatch = 4;
 Collector::Collector(AgentNetwork network, TradingEnv& env, const MarketTensors& market, EntrySizer sizer, std::int64_t steps, std::uint64_t seed)
     : m_network(std::move(network)), m_env(env), m_trading(&env), m_market(&market),
       m_stretches(static_cast<std::int64_t>(env.options().stretches)),
-      m_accounts(static_cast<std::int64_t>(env.options().accounts)), m_steps(steps), m_seed(seed), m_actions(env.lanes())
+      m_accounts(static_cast<std::int64_t>(env.options().accounts)),
+      m_firstLane(static_cast<std::int64_t>(env.options().firstStretch * env.options().accounts)), m_steps(steps), m_seed(seed), m_actions(env.lanes())
 {
     if (sizer.isOn()) {
         m_sizer = std::move(sizer);
@@ -151,7 +152,7 @@ void Collector::act(std::int64_t step, std::int64_t globalStep, const HeadOutput
         for (std::int64_t m = 0; m < m_accounts; ++m) {
             const std::int64_t lane = g * m_accounts + m;
             const std::int64_t sample = (g * m_steps + step) * m_accounts + m;
-            Rng rng(m_seed, "action", static_cast<std::uint64_t>(lane), static_cast<std::uint64_t>(globalStep));
+            Rng rng(m_seed, "action", static_cast<std::uint64_t>(m_firstLane + lane), static_cast<std::uint64_t>(globalStep));
             const std::span<const float> ofLane{logit + lane * static_cast<std::int64_t>(actions), actions};
             const SampledAction draw = sampleAction(ofLane, rng.uniform());
             m_actions[static_cast<std::size_t>(lane)] = draw.action;

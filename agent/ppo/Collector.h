@@ -32,7 +32,8 @@ struct RolloutTimes {
     }
 };
 
-/// Plays the policy in an environment and fills a RolloutBuffer. The draws depend on (seed, lane, global step) alone.
+/// Plays the policy in an environment and fills a RolloutBuffer. The draws depend on (seed, lane, global step) alone; the lanes of an
+/// environment that is a share of a larger one count as they do there.
 class Collector {
 public:
     /// Of a trading environment: one encoding of each stretch per rollout serves all its accounts and steps.
@@ -73,7 +74,9 @@ private:
     TradingEnv* m_trading = nullptr;
     const MarketTensors* m_market = nullptr;
     std::optional<EntrySizer> m_sizer; ///< none where every entry has the full size
-    std::int64_t m_stretches, m_accounts, m_steps;
+    std::int64_t m_stretches, m_accounts;
+    std::int64_t m_firstLane = 0; ///< in the random streams
+    std::int64_t m_steps;
     std::uint64_t m_seed;
 
     torch::Tensor m_z; ///< [G, T + 1, D]

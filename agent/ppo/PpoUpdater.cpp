@@ -1,8 +1,10 @@
 #include "agent/ppo/PpoUpdater.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "agent/distributed/RankGroup.h"
 #include "agent/ppo/BootstrapWeights.h"
 #include "agent/ppo/HeadLoss.h"
 #include "agent/ppo/LapTimer.h"
@@ -15,55 +17,64 @@ namespace {
 
 using torch::Tensor;
 
-/// What one step of the optimiser learns from: B stretches (without a market: B samples, each a stretch of one step of one account).
+/// Part i of `parts` of so many: as even as can be, in order.
+RowRange partOf(std::size_t all, std::size_t i, std::size_t parts) { return {all * i / parts, all * (i + 1) / parts}; }
+
+/// What one step of the optimiser learns from: B stretches (without a market: B samples, each a stretch of one step of one account), a rank's
+/// share of the whole minibatch.
 struct Minibatch {
     Tensor state;                                        ///< [B, T, M, S]
-    Tensor action, logProbability, advantage, returns;   ///< [B, T, M]; the advantages normalised if asked for
+    Tensor action, logProbability, advantage, returns;   ///< [B, T, M]; the advantages normalised over the whole minibatch if asked for
     Tensor features;                                     ///< [B, context + T, F], undefined without a market
     Tensor targets;                                      ///< [B, T, H], undefined without forecasts
-    double knownTargets = 0.0;
+    double knownTargets = 0.0;                           ///< of the whole minibatch
+    double samples = 0.0;                                ///< the same
     Tensor memberWeights{};                              ///< [B, T, K], undefined without an ensemble
 
-    std::int64_t count() const { return state.size(0); }
-    /// The stretches of part i of `parts`: as even as can be, in order.
-    RowRange part(std::size_t i, std::size_t parts) const
-    {
-        const auto all = static_cast<std::size_t>(count());
-        return {all * i / parts, all * (i + 1) / parts};
-    }
+    std::size_t count() const { return static_cast<std::size_t>(state.size(0)); }
 };
 
-Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options, torch::Device device,
+Tensor cut(const Tensor& tensor, RowRange part)
+{
+    return tensor.narrow(0, static_cast<std::int64_t>(part.first), static_cast<std::int64_t>(part.size()));
+}
+
+Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options, torch::Device device,
                const std::function<Tensor(const Tensor&)>& asStretches)
 {
-    const auto take = [&](const Tensor& tensor) { return asStretches(tensor).index_select(0, indices).to(device); };
-    Minibatch batch{.state = take(buffer.state), .action = take(buffer.action), .logProbability = take(buffer.logProbability),
-                    .advantage = take(buffer.advantage), .returns = take(buffer.returns), .features = {}, .targets = {}};
+    const Tensor own = cut(indices, share);
+    const auto take = [&](const Tensor& tensor, const Tensor& which) { return asStretches(tensor).index_select(0, which).to(device); };
+    Tensor advantage = take(buffer.advantage, indices);
     if (options.normalizeAdvantages)
-        batch.advantage = normalizedAdvantage(batch.advantage);
-    return batch;
+        advantage = normalizedAdvantage(advantage);
+    return {.state = take(buffer.state, own), .action = take(buffer.action, own), .logProbability = take(buffer.logProbability, own),
+            .advantage = cut(advantage, share), .returns = take(buffer.returns, own), .features = {}, .targets = {},
+            .samples = static_cast<double>(advantage.numel())};
 }
 
 Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market, AgentNetwork& network, std::uint64_t seed, const Tensor& indices,
-                        const RunConfig::Ppo& options)
+                        RowRange share, const RunConfig::Ppo& options)
 {
-    Minibatch batch = pick(buffer, indices, options, market.device(), [](const Tensor& tensor) { return tensor; });
+    Minibatch batch = pick(buffer, indices, share, options, market.device(), [](const Tensor& tensor) { return tensor; });
     std::vector<std::int64_t> starts;
     for (std::int64_t i = 0; i < indices.numel(); ++i)
         starts.push_back(buffer.startRow[static_cast<std::size_t>(indices[i].item<std::int64_t>())]);
-    batch.features = market.stretches(starts, network->encoder()->contextRows(), buffer.steps);
+    const auto first = starts.begin();
+    const std::vector<std::int64_t> own(first + static_cast<std::ptrdiff_t>(share.first), first + static_cast<std::ptrdiff_t>(share.last));
+    batch.features = market.stretches(own, network->encoder()->contextRows(), buffer.steps);
     if (!market.horizons().empty()) {
-        batch.targets = market.targets(starts, buffer.steps);
-        batch.knownTargets = torch::isfinite(batch.targets).sum().item<double>();
+        const Tensor targets = market.targets(starts, buffer.steps);
+        batch.knownTargets = torch::isfinite(targets).sum().item<double>();
+        batch.targets = cut(targets, share);
         if (const std::int64_t members = network->options().members; members > 1)
-            batch.memberWeights = bootstrapWeights(seed, members, market.horizons().back(), starts, buffer.steps).to(market.device());
+            batch.memberWeights = bootstrapWeights(seed, members, market.horizons().back(), own, buffer.steps).to(market.device());
     }
     return batch;
 }
 
-Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options)
+Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options)
 {
-    return pick(buffer, indices, options, torch::kCPU, [](const Tensor& tensor) {
+    return pick(buffer, indices, share, options, torch::kCPU, [](const Tensor& tensor) {
         return tensor.dim() == 4 ? tensor.reshape({-1, 1, 1, tensor.size(3)}) : tensor.reshape({-1, 1, 1});
     });
 }
@@ -81,6 +92,20 @@ struct PartLoss {
     }
 };
 
+/// Each rank left its part of the gradient and of the losses: afterwards all have the minibatch's, the same bits.
+void sumOverRanks(RankGroup& group, Tensor& gradients, PartLoss& loss)
+{
+    LossSums& heads = loss.heads;
+    const std::array sums{&heads.total, &heads.policy, &heads.value, &heads.entropy, &heads.approxKl, &heads.clipFraction, &loss.forecast};
+    Tensor losses = torch::empty({static_cast<std::int64_t>(sums.size())}, torch::kFloat64);
+    double* const values = losses.data_ptr<double>();
+    for (std::size_t i = 0; i < sums.size(); ++i)
+        values[i] = *sums[i];
+    group.sum({gradients, losses});
+    for (std::size_t i = 0; i < sums.size(); ++i)
+        *sums[i] = values[i];
+}
+
 /// The same as headLoss by libtorch's operations, for other devices than the CPU; adds its loss to `total`.
 LossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSamples& samples, const PpoLossOptions& options, Tensor& total)
 {
@@ -97,29 +122,26 @@ LossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSa
 /// Forward and backward pass over some stretches of the batch. Leaves their share of the gradient in the network.
 PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, const RunConfig::Ppo& options, UpdateSchedule schedule)
 {
-    const auto first = static_cast<std::int64_t>(part.first);
-    const auto count = static_cast<std::int64_t>(part.size());
-    const auto cut = [&](const Tensor& tensor) { return tensor.narrow(0, first, count); };
+    const auto own = [part](const Tensor& tensor) { return cut(tensor, part); };
     const PpoLossOptions lossOptions{.clipRange = options.clipRange,
                                      .valueCoefficient = options.valueCoefficient,
                                      .entropyCoefficient = schedule.entropyCoefficient,
                                      .valueClipRange = 0.0};
-    HeadSamples samples{.state = cut(batch.state), .action = cut(batch.action), .logProbability = cut(batch.logProbability),
-                        .advantage = cut(batch.advantage), .returns = cut(batch.returns), .marketShare = {},
-                        .minibatch = static_cast<double>(batch.action.numel())};
+    HeadSamples samples{.state = own(batch.state), .action = own(batch.action), .logProbability = own(batch.logProbability),
+                        .advantage = own(batch.advantage), .returns = own(batch.returns), .marketShare = {}, .minibatch = batch.samples};
 
     PartLoss sums;
     LapTimer timer;
     Tensor z;
     Tensor total; // of what goes backward through libtorch
     if (batch.features.defined()) {
-        z = network->encoder()(cut(batch.features)).embedding;
+        z = network->encoder()(own(batch.features)).embedding;
         timer.charge(sums.times.encode);
         if (batch.targets.defined() && network->options().horizons > 0) {
             const ForecastMembers forecast = network->forecastMembers(z);
-            const Tensor targets = cut(batch.targets);
+            const Tensor targets = own(batch.targets);
             const double known = torch::isfinite(targets).sum().item<double>();
-            const Tensor weights = batch.memberWeights.defined() ? cut(batch.memberWeights).unsqueeze(3) : Tensor();
+            const Tensor weights = batch.memberWeights.defined() ? own(batch.memberWeights).unsqueeze(3) : Tensor();
             const Tensor loss = gaussianNll(forecast.mean, forecast.logDeviation, targets.unsqueeze(2).expand_as(forecast.mean), weights)
                                 * (known / std::max(batch.knownTargets, 1.0));
             sums.forecast = loss.item<double>();
@@ -156,8 +178,8 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
 
 } // namespace
 
-PpoUpdater::PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed)
-    : m_network(std::move(network)), m_optimizer(optimizer), m_market(market), m_seed(seed)
+PpoUpdater::PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed, RankGroup* group)
+    : m_network(std::move(network)), m_optimizer(optimizer), m_market(market), m_seed(seed), m_group(group)
 {
 }
 
@@ -200,18 +222,20 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
                       UpdateSchedule schedule, UpdateStatistics& sums)
 {
     LapTimer timer;
-    const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network, m_seed, indices, options)
-                                     : pickSamples(buffer, indices, options);
+    const std::size_t ranks = m_group ? static_cast<std::size_t>(m_group->size()) : 1;
+    const RowRange share = partOf(static_cast<std::size_t>(indices.numel()), m_group ? static_cast<std::size_t>(m_group->rank()) : 0, ranks);
+    const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network, m_seed, indices, share, options)
+                                     : pickSamples(buffer, indices, share, options);
     timer.charge(sums.times.data);
-    startThreads(batch.count());
-    const std::size_t parts = m_threads ? std::min<std::size_t>(m_threads->count(), static_cast<std::size_t>(batch.count())) : 1;
+    startThreads(share.size());
+    const std::size_t parts = m_threads ? std::min(m_threads->count(), share.size()) : 1;
     std::vector<PartLoss> losses(parts);
     m_optimizer.zeroGradients();
     const auto computePart = [&](std::size_t i) {
         AgentNetwork& network = i == 0 ? m_network : m_replicas[i - 1].network;
         if (i > 0)
             m_replicas[i - 1].gradients.zero_();
-        losses[i] = backward(network, batch, batch.part(i, parts), options, schedule);
+        losses[i] = backward(network, batch, partOf(batch.count(), i, parts), options, schedule);
     };
     if (m_threads)
         m_threads->run(parts, computePart);
@@ -224,16 +248,20 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
         if (i > 0)
             m_optimizer.addGradients(m_replicas[i - 1].gradients);
     }
+    if (m_gradientHook)
+        m_gradientHook(m_optimizer.gradients());
+    double others = 0.0; // the parts, which have told their times
+    timer.charge(others);
+    if (m_group) {
+        sumOverRanks(*m_group, m_optimizer.gradients(), loss);
+        timer.charge(sums.times.exchange);
+    }
 
     if (options.targetKl > 0.0 && loss.heads.approxKl > options.targetKl) {
         sums.stoppedByKl = true; // this minibatch would move the policy further still
         if (sums.minibatches > 0)
             return false;
     }
-    if (m_gradientHook)
-        m_gradientHook(m_optimizer.gradients());
-    double others = 0.0; // the parts, which have told their times
-    timer.charge(others);
     const double norm = m_optimizer.gradientNorm();
     const bool lossIsFinite = std::isfinite(loss.heads.total + loss.forecast);
     if (!lossIsFinite || !std::isfinite(norm)) {
@@ -253,12 +281,12 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     return true;
 }
 
-void PpoUpdater::startThreads(std::int64_t stretches)
+void PpoUpdater::startThreads(std::size_t stretches)
 {
     if (m_threads || !m_market || !m_market->device().is_cpu())
         return;
     const int cores = torch::get_num_threads();
-    const auto count = static_cast<std::size_t>(std::clamp<std::int64_t>(stretches, 1, cores));
+    const std::size_t count = std::clamp<std::size_t>(stretches, 1, static_cast<std::size_t>(cores));
     m_threads = std::make_unique<GradientThreads>(count, cores / static_cast<int>(count));
     for (std::size_t i = 1; i < count; ++i) {
         Replica replica{AgentNetwork(m_network->options()), torch::zeros_like(m_optimizer.gradients())};

@@ -2,7 +2,7 @@
 
 #include <functional>
 #include <memory>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "agent/config/RunConfig.h"
@@ -14,12 +14,15 @@
 
 namespace btcai {
 
+class RankGroup;
+
 /// Seconds of one update. Where threads work side by side, the mean of theirs.
 struct UpdateTimes {
     double data = 0.0;      ///< reading and normalising the features of the stretches
     double encode = 0.0;    ///< the encoder's forward pass
     double heads = 0.0;     ///< forward and backward pass of the heads, forward pass of the forecasts
     double backward = 0.0;  ///< backward pass of the encoder and the forecasts
+    double exchange = 0.0;  ///< sums over the ranks, and waiting for them
     double optimizer = 0.0;
 
     void add(const UpdateTimes& other, double share)
@@ -28,6 +31,7 @@ struct UpdateTimes {
         encode += share * other.encode;
         heads += share * other.heads;
         backward += share * other.backward;
+        exchange += share * other.exchange;
         optimizer += share * other.optimizer;
     }
 };
@@ -40,7 +44,7 @@ struct UpdateStatistics {
     bool stoppedByKl = false;
     /// What was not a finite number, "a loss" or "a gradient": nothing of that minibatch was applied, and the rest of the update was left out. Empty
     /// when all were.
-    std::string_view notFinite;
+    std::string notFinite;
     UpdateTimes times; ///< a sum
 };
 
@@ -54,11 +58,14 @@ struct UpdateSchedule {
 /// accounts; without one, it is a random set of samples.
 ///
 /// On the CPU the stretches of a minibatch are dealt to threads, each with a network of its own over the same weights; the
-/// gradients are summed in fixed order, so the result depends on the number of threads but not on their timing.
+/// gradients are summed in fixed order, so the result depends on the number of threads but not on their timing. Several ranks share the
+/// stretches of a minibatch in the same way: each takes its part, and gradients and losses are summed over them before anything is
+/// decided, so that all take the same step.
 class PpoUpdater {
 public:
-    /// `market` may be null for a task without one. The cores used are libtorch's threads at the time of the first update.
-    PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed);
+    /// `market` may be null for a task without one. The cores used are libtorch's threads at the time of the first update. `group` is null
+    /// where one rank learns alone; else the buffers, weights and seeds of all must be the same.
+    PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed, RankGroup* group = nullptr);
 
     /// Runs the epochs over the buffer, whose advantages must be estimated. `samplesPerMinibatch` counts for tasks without a
     /// market. `poll` is called between minibatches and may block.
@@ -66,7 +73,7 @@ public:
                             std::int64_t iteration, std::int64_t samplesPerMinibatch = 0,
                             const std::function<void()>& poll = {});
 
-    /// Called with the gradients [P] of each minibatch before they are looked at; tests spoil them here.
+    /// Called with the gradients [P] of each minibatch, with a group this rank's part, before they are looked at; tests spoil them here.
     void setGradientHook(std::function<void(torch::Tensor&)> hook) { m_gradientHook = std::move(hook); }
 
 private:
@@ -74,7 +81,7 @@ private:
                                                 std::int64_t samplesPerMinibatch, std::int64_t iteration, std::int64_t epoch) const;
     bool step(const RolloutBuffer& buffer, const torch::Tensor& indices, const RunConfig::Ppo& options, UpdateSchedule schedule,
               UpdateStatistics& sums);
-    void startThreads(std::int64_t stretches);
+    void startThreads(std::size_t stretches);
 
     AgentNetwork m_network;
     /// A network over the optimiser's weights, with gradients of its own.
@@ -87,6 +94,7 @@ private:
     FlatAdam& m_optimizer;
     const MarketTensors* m_market;
     std::uint64_t m_seed;
+    RankGroup* m_group;
     std::function<void(torch::Tensor&)> m_gradientHook;
 };
 

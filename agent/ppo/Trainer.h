@@ -14,6 +14,7 @@
 
 namespace btcai {
 
+class RankGroup;
 struct RolloutBuffer;
 
 enum class TrainingEnd { Finished, Stopped };
@@ -31,8 +32,12 @@ struct TrainingResult {
 /// What the network is fed with and from where: normally what the configuration names; tests give a series.
 using DataSource = std::function<MarketData(const RunConfig&)>;
 
-/// The environment that a configuration trains in, over these ranges of rows. Episodes are rounded up to whole rollouts.
-TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRange> rows);
+/// The environment that a configuration trains in, over these ranges of rows. Episodes are rounded up to whole rollouts. With a group, the
+/// environment of this rank: its share of the stretches.
+TradingEnvOptions trainingEnvOptions(const RunConfig& config, std::vector<RowRange> rows, const RankGroup* group = nullptr);
+
+/// Throws Error(BadInput) naming the field that does not allow training on so many ranks.
+void checkRanks(const RunConfig& config, int ranks);
 
 /// Called at four places of each iteration, none of them when empty. Tests spoil a value here to see that what is not a finite number is caught
 /// within the update.
@@ -47,16 +52,24 @@ struct TrainingHooks {
 /// the steps or the minutes are used up or somebody asks to stop. At its end the test part is evaluated, once.
 ///
 /// A run that is stopped, or killed at any moment, and resumed gives the weights, byte for byte, of one that was never
-/// interrupted (same build, data, threads and CPU; a time limit, which looks at the clock, aside).
+/// interrupted (same build, data, threads, ranks and CPU; a time limit, which looks at the clock, aside).
+///
+/// With a group, every rank has a Trainer. Each rolls out its share of the stretches; what was collected is put together at all of them, so that the
+/// minibatches are those of one rank, and of each minibatch every rank learns its part. Rank 0 has the folder, the sink and the control:
+/// it decides, evaluates and writes, and its checkpoints are those of one rank. Pausing and stopping take effect between iterations. When a rank is
+/// lost, rank 0 saves the state of the latest whole iteration and throws RankLost.
 class Trainer {
 public:
     Trainer(RunFolder& folder, RunConfig config, EventSink& sink, RunControl& control,
-            DataSource source = loadMarketData);
+            DataSource source = loadMarketData, RankGroup* group = nullptr);
+    /// Of a rank other than 0: it takes everything but the data from rank 0, and writes nothing.
+    explicit Trainer(RankGroup& group, DataSource source = loadMarketData);
     ~Trainer();
 
     /// Runs to the end. With `resume` it goes on from the latest checkpoint, or from the start when there is none.
-    /// Throws Error after telling the sink of nothing but what had happened; whoever called reports the failure.
-    TrainingResult run(bool resume);
+    /// Throws Error after telling the sink of nothing but what had happened; whoever called reports the failure. A rank other than 0 does as
+    /// rank 0 was told.
+    TrainingResult run(bool resume = false);
 
     void setHooks(TrainingHooks hooks);
 

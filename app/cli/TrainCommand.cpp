@@ -10,6 +10,7 @@
 #include "agent/worker/StreamSink.h"
 #include "app/cli/CommandLine.h"
 #include "app/cli/EvaluationTable.h"
+#include "app/cli/LocalRanks.h"
 #include "app/cli/TerminalProgress.h"
 #include "base/BuildInfo.h"
 #include "base/Error.h"
@@ -24,6 +25,7 @@ struct TrainOptions {
     std::string run;
     std::string configFile;
     bool resume = false;
+    std::int64_t ranks = 0;
     bool json = false;
     bool quiet = false;
     std::vector<FieldOverride> fields;
@@ -96,12 +98,19 @@ void recordFailure(StreamSink& record, const Error& error)
 
 int runTrain(const TrainOptions& options, LogOptions log)
 {
+    const std::optional<RankOptions> ranks = wantedRanks(options.ranks);
+    if (ranks && ranks->rank > 0)
+        return followRankZero(*ranks, [](RankGroup& group) { Trainer(group).run(); });
     if (options.resume)
         checkResumeOptions(options);
     RunConfig config = options.resume ? RunConfig{} : newConfig(options);
+    if (ranks && !options.resume)
+        checkRanks(config, ranks->size);
     RunFolder folder = options.resume ? RunFolder::open(options.run) : RunFolder::create(options.run, config);
     if (options.resume) {
         config = readRunConfig(folder.configFile(), options.fields);
+        if (ranks)
+            checkRanks(config, ranks->size);
         folder.writeConfig(config);
     }
 
@@ -113,10 +122,13 @@ int runTrain(const TrainOptions& options, LogOptions log)
     TerminalProgress progress(record, options.json || options.quiet);
     RunControl control;
     const InterruptWatch watch(control);
-    Trainer trainer(folder, config, progress, control);
     TrainingResult result;
     try {
         record.startRecording(folder.eventsFile());
+        std::optional<RankSession> session;
+        if (ranks)
+            session.emplace(*ranks);
+        Trainer trainer(folder, config, progress, control, loadMarketData, session ? &session->group() : nullptr);
         result = trainer.run(options.resume);
     } catch (const Error& error) {
         const auto state = record.state();
@@ -136,6 +148,8 @@ int runTrain(const TrainOptions& options, LogOptions log)
                  {"parameters", result.parameters},
                  {"account_steps_per_s", result.accountStepsPerSecond},
                  {"market_bars_per_s", result.barsPerSecond}};
+    if (ranks)
+        json["ranks"] = ranks->size;
     if (result.test) {
         json["evaluation"] = evaluationJson(*result.test);
         json["calibration"] = calibrationJson(result.calibrations);
@@ -162,6 +176,10 @@ void addTrainCommand(CLI::App& app, Action& action)
     command->add_option("--run", options->run, "The folder of the run")->required();
     command->add_option("--config", options->configFile, "A configuration file (TOML); other options override it");
     command->add_flag("--resume", options->resume, "Go on from the latest checkpoint of the run");
+    command
+        ->add_option("--ranks", options->ranks,
+                     "Train on so many processes of this machine, which share the threads; under torchrun the environment says it")
+        ->check(CLI::Range(1, 4096));
     command->add_flag("--json", options->json, "Print the result as JSON, and no progress");
     command->add_flag("--quiet", options->quiet, "Print the result only");
     addFieldOptions(*command, options->fields);

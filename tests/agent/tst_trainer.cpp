@@ -15,7 +15,7 @@
 #include "models/ModelFactory.h"
 #include "models/ModelFile.h"
 #include "tests/support/Failure.h"
-#include "tests/support/TrainingRun.h"
+#include "tests/support/SpoiledTraining.h"
 
 using namespace btcai;
 using namespace btcai::test;
@@ -36,15 +36,6 @@ struct Run {
         Trainer trainer(folder, config, sink, control, [&](const RunConfig&) { return series; });
         trainer.setHooks(std::move(hooks));
         return trainer.run(resume);
-    }
-
-    std::vector<protocol::Notice> nansCaught() const
-    {
-        std::vector<protocol::Notice> caught;
-        for (const auto& notice : sink.all<protocol::Notice>())
-            if (notice.kind == "nan-caught")
-                caught.push_back(notice);
-        return caught;
     }
 
     fs::path finalCheckpoint() const
@@ -91,35 +82,6 @@ BarSeries changedFrom(std::size_t row, const BarSeries& series)
         bars.push_back(bar);
     }
     return BarSeries::fromBars(series.instrument(), series.intervalSeconds(), bars);
-}
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-/// Puts a NaN into one place, in the iterations that are asked for.
-TrainingHooks spoilAt(const QString& place, std::function<bool(std::int64_t)> when)
-{
-    const auto spoilBias = [when](std::int64_t iteration, torch::nn::Module& network) {
-        torch::NoGradGuard guard;
-        if (when(iteration))
-            network.named_parameters()["value_out.bias"].fill_(kNan);
-    };
-    TrainingHooks hooks;
-    if (place == "weight before the rollout")
-        hooks.beforeRollout = spoilBias;
-    else if (place == "weight after the update")
-        hooks.afterUpdate = spoilBias;
-    else if (place == "gradient")
-        hooks.beforeStep = [when](std::int64_t iteration, torch::Tensor& gradients) {
-            if (when(iteration))
-                gradients[gradients.numel() / 2] = kNan;
-        };
-    else
-        hooks.afterRollout = [when, place](std::int64_t iteration, RolloutBuffer& buffer) {
-            torch::Tensor& spoiled = place == "observation" ? buffer.state : place == "reward" ? buffer.reward : buffer.logProbability;
-            if (when(iteration))
-                spoiled.view({-1})[7] = kNan;
-        };
-    return hooks;
 }
 
 } // namespace
@@ -327,7 +289,7 @@ private slots:
                 spoil(iteration, network);
         };
         run.train(tinyConfig(), false, hooks);
-        const std::vector<protocol::Notice> caught = run.nansCaught();
+        const std::vector<protocol::Notice> caught = nansCaught(run.sink);
         QCOMPARE(caught.size(), std::size_t{1});
         QVERIFY2(QString::fromStdString(caught[0].message).startsWith(told), caught[0].message.c_str());
         QVERIFY(caught[0].message.find("try 1 of 3") != std::string::npos);
@@ -362,7 +324,7 @@ private slots:
         stopped.control.stop();
         stopped.train(config);
         const auto accountsOf = [](const Run& run) { return readCheckpoint(run.finalCheckpoint()).environment; };
-        QCOMPARE(undone.nansCaught().size(), std::size_t{1});
+        QCOMPARE(nansCaught(undone.sink).size(), std::size_t{1});
         QVERIFY(accountsOf(undone) == accountsOf(stopped));
         QVERIFY(accountsOf(undone) != accountsOf(learned));
     }
@@ -388,7 +350,7 @@ private slots:
         };
         const auto failure = failureOf([&] { run.train(tinyConfig(), false, hooks); });
         QVERIFY(failure && failure->kind == ErrorKind::Numeric && failure->says("4 updates in a row"));
-        const std::vector<protocol::Notice> caught = run.nansCaught();
+        const std::vector<protocol::Notice> caught = nansCaught(run.sink);
         QCOMPARE(caught.size(), std::size_t{3});
         const std::string what = caught[0].message.substr(0, caught[0].message.find(" was not"));
         QVERIFY(failure->says(what + " was not a finite number"));

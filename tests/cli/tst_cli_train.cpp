@@ -362,6 +362,7 @@ private slots:
             works += json["share_by_work"][work].get<double>();
         }
         QVERIFY(std::abs(works - 1.0) < 1e-6);
+        QCOMPARE(json["share_by_work"]["exchange"].get<double>(), 0.0); // with nobody
         const double bars = json["market_bars_per_s"], steps = json["account_steps_per_s"];
         QVERIFY(std::abs(steps - 2.0 * bars) < 1e-6 * steps); // two accounts a stretch
     }

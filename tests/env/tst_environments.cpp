@@ -93,6 +93,13 @@ void manyLots(TradingEnvOptions& options)
     options.flows = {.everyDays = 0.05, .amount = 300.0};
 }
 
+/// What the guard remembers of an account, the day's start and its latest loss, decides what it lets pass.
+void guarded(TradingEnvOptions& options)
+{
+    options.risk.maxDailyLoss = 0.05;
+    options.risk.coolDownBars = 3;
+}
+
 /// Stops, limit orders, margin, withdrawals, tiers, a goal and every term of the reward.
 void everything(TradingEnvOptions& options)
 {
@@ -162,6 +169,7 @@ private slots:
         QTest::newRow("targets with latency and flows") << tradingKind(slowTargets);
         QTest::newRow("targets on margin with funding") << tradingKind(perpetual);
         QTest::newRow("orders of many lots") << tradingKind(manyLots);
+        QTest::newRow("targets with a guard") << tradingKind(guarded);
         QTest::newRow("orders with everything") << tradingKind(everything);
         QTest::newRow("CartPole") << Kind{makeTask<CartPole>, anyAction};
         QTest::newRow("Acrobot") << Kind{makeTask<Acrobot>, pumpingAction};
@@ -333,6 +341,56 @@ private slots:
             env->restore(bytes); // and back in time
             QVERIFY(play(*env, at, 100) == expected);
         }
+    }
+
+    /// Three environments with a third of the stretches each are the whole: what its accounts see and get, and its snapshot, put together and dealt
+    /// out again.
+    void sharesMakeTheWhole()
+    {
+        const auto made = make(12);
+        auto* const whole = dynamic_cast<TradingEnv*>(made.get());
+        if (!whole || whole->options().stretches % 3 != 0)
+            return; // no accounts, or no three equal shares of them
+        TradingEnvOptions options = whole->options();
+        const std::shared_ptr<const Market> market(std::shared_ptr<void>(), &whole->market());
+        options.stretches /= 3;
+        std::vector<TradingEnv> shares;
+        for (std::size_t i = 0; i < 3; ++i) {
+            options.firstStretch = i * options.stretches;
+            shares.emplace_back(market, options);
+            shares.back().reset(14);
+        }
+        whole->reset(14);
+        StepResult result, part;
+        const std::size_t lanes = shares[0].lanes(), numbers = lanes * whole->observationSize();
+        for (std::uint64_t step = 0; step < 150; ++step) {
+            const auto all = actions(*whole, step);
+            whole->step(all, result);
+            for (std::size_t i = 0; i < 3; ++i) {
+                shares[i].step(std::span(all).subspan(i * lanes, lanes), part);
+                QVERIFY(std::ranges::equal(part.reward, std::span(result.reward).subspan(i * lanes, lanes)));
+                QVERIFY(std::ranges::equal(shares[i].observation(), whole->observation().subspan(i * numbers, numbers)));
+            }
+        }
+        const auto bytes = whole->snapshot();
+        std::vector<std::vector<std::uint8_t>> parts;
+        for (const TradingEnv& share : shares)
+            parts.push_back(share.snapshot());
+        QVERIFY(whole->snapshot() == shares[0].joinedSnapshot(parts));
+        for (std::size_t i = 0; i < 3; ++i) {
+            shares[i].reset(15);
+            shares[i].restoreShare(bytes, i, 3);
+            QVERIFY(shares[i].snapshot() == parts[i]);
+        }
+        for (const std::size_t count : {2U, 4U, 6U}) {
+            const auto failure = failureOf([&] { shares[0].restoreShare(bytes, 0, count); });
+            QVERIFY(failure && failure->kind == ErrorKind::Corrupt && shares[0].snapshot() == parts[0]);
+        }
+        for (std::size_t length = 0; length < bytes.size(); length += 1 + bytes.size() / 97)
+            QVERIFY(failureOf([&] { shares[1].restoreShare(std::span(bytes).first(length), 1, 3); }).has_value());
+        parts[2].pop_back();
+        const auto failure = failureOf([&] { shares[0].joinedSnapshot(parts); });
+        QVERIFY(failure && failure->kind == ErrorKind::Corrupt);
     }
 
     void whatIsNoSnapshotIsRefusedAndChangesNothing()
