@@ -33,6 +33,23 @@ RunConfig rankConfig()
     return config;
 }
 
+/// The same with an ensemble of forecasts, and entries sized by the calibration that rank 0 fits every other iteration.
+RunConfig sizedRankConfig()
+{
+    RunConfig config = rankConfig();
+    config.forecast.members = 3;
+    config.sizing.method = "confidence";
+    config.train.evaluateEvery = 2;
+    return config;
+}
+
+void addConfigurations()
+{
+    QTest::addColumn<bool>("sized");
+    QTest::newRow("plain") << false;
+    QTest::newRow("ensemble, sized by calibrated confidence") << true;
+}
+
 /// Runs `task` as each rank of a group, in a thread of its own; what a rank throws is kept. `onThisMachine`: as many ranks as they believe to be
 /// on one machine, all where it is 0.
 std::vector<std::optional<Failure>> asRanks(int size, std::chrono::milliseconds timeout, const std::function<void(RankGroup&)>& task, int onThisMachine = 0)
@@ -76,7 +93,8 @@ struct Run {
     RunControl control;
     std::vector<std::vector<std::string>> weights; ///< of each rank, at the start of each iteration
 
-    static MarketData data(const RunConfig&) { return {tinySeries()}; }
+    /// A calibration needs more outcomes than the tiny series has.
+    static MarketData data(const RunConfig& config) { return {config.sizing.method == "fixed" ? tinySeries() : smallSeries()}; }
 
     void trainAlone(const RunConfig& config, bool resume = false, TrainingHooks hooks = {})
     {
@@ -280,9 +298,11 @@ private slots:
     }
 
     /// Six iterations, twelve steps of the optimiser: rounding aside, the learning curve, the weights and the evaluations of one rank.
+    void theRunIsThatOfOneRank_data() { addConfigurations(); }
     void theRunIsThatOfOneRank()
     {
-        const RunConfig config = rankConfig();
+        QFETCH(bool, sized);
+        const RunConfig config = sized ? sizedRankConfig() : rankConfig();
         Run ranks, alone;
         QVERIFY(!failed(ranks.train(config, 2)));
         alone.trainAlone(config);
@@ -339,9 +359,11 @@ private slots:
     }
 
     /// Stopped and resumed, by as many ranks: the uninterrupted run, byte for byte. By one rank: the same but for rounding.
+    void stoppedAndResumedIsUndisturbed_data() { addConfigurations(); }
     void stoppedAndResumedIsUndisturbed()
     {
-        const RunConfig config = rankConfig();
+        QFETCH(bool, sized);
+        const RunConfig config = sized ? sizedRankConfig() : rankConfig();
         Run whole;
         QVERIFY(!failed(whole.train(config, 2)));
         for (const std::int64_t stop : {1, 3}) {
