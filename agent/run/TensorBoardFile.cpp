@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <boost/crc.hpp>
-
 #include "agent/protocol/EventLog.h"
 
 namespace btcai {
@@ -41,9 +39,14 @@ void putBytes(std::string& out, Field field, std::string_view bytes)
 
 std::uint32_t maskedCrc(std::string_view bytes)
 {
-    boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc; // Castagnoli
-    crc.process_bytes(bytes.data(), bytes.size());
-    return std::rotr(static_cast<std::uint32_t>(crc.checksum()), 15) + 0xa282ead8U;
+    // Castagnoli's polynomial, bits reflected; a file of ours is small, so bit by bit will do.
+    std::uint32_t crc = ~0U;
+    for (const char byte : bytes) {
+        crc ^= static_cast<std::uint8_t>(byte);
+        for (int bit = 0; bit < 8; ++bit)
+            crc = crc >> 1 ^ (crc & 1U ? 0x82f63b78U : 0U);
+    }
+    return std::rotr(~crc, 15) + 0xa282ead8U;
 }
 
 std::string eventAt(double time)
