@@ -122,6 +122,7 @@ int run(int argc, char** argv)
         addEvaluateCommand(app, action);
         addReplayCommand(app, action);
         addExportCommand(app, action);
+        addImportanceCommand(app, action);
         addBenchCommand(app, action);
         addWorkerCommand(app, action);
         app.parse(argc, argv);

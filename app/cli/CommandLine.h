@@ -32,6 +32,7 @@ void addTrainCommand(CLI::App& app, Action& action);
 void addEvaluateCommand(CLI::App& app, Action& action);
 void addReplayCommand(CLI::App& app, Action& action);
 void addExportCommand(CLI::App& app, Action& action);
+void addImportanceCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
 /// To the command `bench`.
 void addBenchData(CLI::App& bench, Action& action);

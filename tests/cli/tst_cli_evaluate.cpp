@@ -109,6 +109,25 @@ private slots:
         QVERIFY(exported("onnx", script).code == 1);
     }
 
+    void whatFeaturesMatterIsTold()
+    {
+        const QStringList asked{"importance", "--run", m_run, "--shifts", "2", "--decisions", "2", "--steps", "4"};
+        const CliResult result = runBtcai(asked + QStringList{"--json"});
+        QVERIFY2(result.code == 0, result.shown());
+        const Json json = result.json();
+        double shares = 0.0;
+        std::int64_t features = 0;
+        for (const Json& group : json["groups"]) {
+            shares += group["attribution_share"].get<double>();
+            features += group["features"].get<std::int64_t>();
+        }
+        QVERIFY(std::abs(shares - 1.0) < 1e-6 && features == m_info.features && json["part"] == "validation");
+        const CliResult text = runBtcai(asked);
+        QVERIFY2(text.code == 0 && text.out.contains("agreement of the rankings (Spearman)"), text.shown());
+        const CliResult unknown = runBtcai(asked + QStringList{"--part", "future"});
+        QVERIFY2(unknown.code == 2 && unknown.says("future"), unknown.shown());
+    }
+
     // A drawdown of a thousandth is reached at once: the agent's accounts stay out from there on, which is told, and buy-and-hold is not judged.
     void refusedOrdersAreTold()
     {

@@ -1,0 +1,184 @@
+#include "agent/evaluation/Importance.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "agent/ppo/PpoLoss.h"
+#include "base/Error.h"
+#include "base/Rng.h"
+#include "data/features/FeatureKernel.h"
+#include "models/FeatureImportance.h"
+
+namespace btcai {
+
+namespace {
+
+using torch::Tensor;
+
+constexpr std::int64_t kChunkRows = 1024;
+
+/// What the network says of each row.
+struct Outputs {
+    Tensor logProbabilities; ///< [T, A]
+    double forecastLoss = 0.0;
+};
+
+MeanError meanError(const std::vector<double>& values)
+{
+    const auto count = static_cast<double>(values.size());
+    double mean = 0.0, squares = 0.0;
+    for (const double value : values)
+        mean += value / count;
+    for (const double value : values)
+        squares += (value - mean) * (value - mean);
+    return {mean, count > 1.0 ? std::sqrt(squares / (count - 1.0) / count) : 0.0};
+}
+
+class Measurement {
+public:
+    Measurement(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors, const RowRange& rows, const ImportanceOptions& options,
+                const std::function<void()>& poll)
+        : m_network(std::move(network)), m_options(options), m_poll(poll), m_context(m_network->encoder()->contextRows()),
+          m_rows(static_cast<std::int64_t>(rows.size())), m_market(tensors.stretches({static_cast<std::int64_t>(rows.first)}, m_context, m_rows)),
+          m_flat(torch::zeros({1, 1, 1, m_network->options().privateSize}))
+    {
+        m_flat.view({-1})[0] = 1.0F; // no position, nothing wanted
+        if (m_network->options().horizons > 0)
+            m_targets = tensors.targets({static_cast<std::int64_t>(rows.first)}, m_rows);
+        const std::vector<std::string>& names = dataset.features.names();
+        for (std::size_t i = 0; i < names.size(); ++i)
+            m_groups[std::string(featureGroupName(findFeature(names[i]).group))].push_back(static_cast<std::int64_t>(i));
+    }
+
+    ImportanceReport run(const std::vector<std::string>& names)
+    {
+        ImportanceReport report;
+        report.rows = m_rows;
+        permute(report);
+        attribute(names, report);
+        std::vector<double> decisions, forecasts, attributions;
+        for (const GroupImportance& group : report.groups) {
+            decisions.push_back(group.decisions.mean);
+            forecasts.push_back(group.forecasts.mean);
+            attributions.push_back(group.attribution);
+        }
+        report.decisionsAndAttribution = rankCorrelation(decisions, attributions);
+        if (m_targets.defined()) {
+            report.forecastsAndAttribution = rankCorrelation(forecasts, attributions);
+            report.decisionsAndForecasts = rankCorrelation(decisions, forecasts);
+        }
+        std::ranges::stable_sort(report.groups, std::ranges::greater(), [](const GroupImportance& group) { return group.decisions.mean; });
+        return report;
+    }
+
+private:
+    Tensor states(std::int64_t rows) const { return m_flat.expand({1, rows, 1, m_flat.size(3)}); }
+
+    Outputs outputsOf(const Tensor& market)
+    {
+        const torch::NoGradGuard noGrad;
+        std::vector<Tensor> logits, means, deviations;
+        for (std::int64_t row = 0; row < m_rows; row += kChunkRows) {
+            if (m_poll)
+                m_poll();
+            const std::int64_t rows = std::min(kChunkRows, m_rows - row);
+            const Tensor z = m_network->encoder()(market.narrow(1, row, m_context + rows)).embedding;
+            logits.push_back(m_network->heads(z, states(rows)).logits.view({rows, -1}));
+            if (m_targets.defined()) {
+                const ForecastOutput forecast = m_network->forecast(z);
+                means.push_back(forecast.mean);
+                deviations.push_back(forecast.logDeviation);
+            }
+        }
+        Outputs outputs{.logProbabilities = torch::log_softmax(torch::cat(logits), 1)};
+        if (m_targets.defined())
+            outputs.forecastLoss = gaussianNll(torch::cat(means, 1), torch::cat(deviations, 1), m_targets).item<double>();
+        return outputs;
+    }
+
+    void permute(ImportanceReport& report)
+    {
+        const Outputs own = outputsOf(m_market);
+        const std::int64_t all = m_context + m_rows;
+        // Far enough that no window sees its own bars; where there are not so many, as far as can be.
+        const std::int64_t least = std::min(m_context, (all - 1) / 2);
+        std::vector<std::int64_t> shifts;
+        for (std::int64_t i = 0; i < m_options.shifts; ++i)
+            shifts.push_back(least + static_cast<std::int64_t>(Rng(m_options.seed, "importance-shift", static_cast<std::uint64_t>(i)).below(
+                                         static_cast<std::size_t>(all - 2 * least))));
+        for (const auto& [name, columns] : m_groups) {
+            const Tensor which = torch::tensor(columns, torch::kInt64);
+            std::vector<double> moved, lost;
+            for (const std::int64_t shift : shifts) {
+                const Tensor market = m_market.index_copy(2, which, m_market.index_select(2, which).roll(shift, 1));
+                const Outputs other = outputsOf(market);
+                moved.push_back((own.logProbabilities.exp() * (own.logProbabilities - other.logProbabilities)).sum(1).mean().item<double>());
+                lost.push_back(other.forecastLoss - own.forecastLoss);
+            }
+            report.groups.push_back({.group = name, .features = static_cast<std::int64_t>(columns.size()), .decisions = meanError(moved),
+                                     .forecasts = meanError(lost), .attribution = 0.0});
+        }
+    }
+
+    void attribute(const std::vector<std::string>& names, ImportanceReport& report)
+    {
+        const std::int64_t patch = m_network->encoder()->options().patch, features = m_market.size(2);
+        Tensor shares = torch::zeros({features}, torch::kFloat64);
+        double gap = 0.0, difference = 0.0;
+        for (std::int64_t i = 0; i < m_options.decisions; ++i) {
+            if (m_poll)
+                m_poll();
+            const std::int64_t row = (2 * i + 1) * m_rows / (2 * m_options.decisions), start = row / patch * patch;
+            const Tensor window = m_market.narrow(1, start, m_context + row - start + 1)[0];
+            const auto logProbability = [&](const Tensor& markets) { // [B, rows, F] to [B, A]
+                const Tensor z = m_network->encoder()(markets).embedding;
+                const std::int64_t last = z.size(1) - 1;
+                const Tensor state = m_flat.expand({markets.size(0), 1, 1, m_flat.size(3)});
+                return torch::log_softmax(m_network->heads(z.narrow(1, last, 1), state).logits.view({markets.size(0), -1}), 1);
+            };
+            std::int64_t action = 0;
+            {
+                const torch::NoGradGuard noGrad;
+                action = logProbability(window.unsqueeze(0)).argmax(1).item<std::int64_t>();
+            }
+            const Attribution of = integratedGradients([&](const Tensor& markets) { return logProbability(markets).select(1, action); }, window,
+                                                       torch::zeros_like(window), m_options.steps);
+            shares += of.values.abs().sum(0).to(torch::kFloat64);
+            gap += std::abs(of.sum - of.difference);
+            difference += std::abs(of.difference);
+        }
+        report.unexplained = difference > 0.0 ? gap / difference : 0.0;
+        const double all = shares.sum().item<double>();
+        if (all > 0.0)
+            shares /= all;
+        for (std::int64_t i = 0; i < features; ++i)
+            report.features.push_back({names[static_cast<std::size_t>(i)], shares[i].item<double>()});
+        for (GroupImportance& group : report.groups)
+            for (const std::int64_t column : m_groups.at(group.group))
+                group.attribution += report.features[static_cast<std::size_t>(column)].share;
+        std::ranges::stable_sort(report.features, std::ranges::greater(), &FeatureAttribution::share);
+    }
+
+    AgentNetwork m_network;
+    const ImportanceOptions& m_options;
+    const std::function<void()>& m_poll;
+    std::int64_t m_context, m_rows;
+    Tensor m_market;  ///< [1, context + T, F], normalised
+    Tensor m_flat;    ///< [1, 1, 1, S]
+    Tensor m_targets; ///< [1, T, H]; undefined without forecasts
+    std::map<std::string, std::vector<std::int64_t>> m_groups; ///< columns of each
+};
+
+} // namespace
+
+ImportanceReport measureImportance(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors, const RowRange& rows,
+                                   const ImportanceOptions& options, const std::function<void()>& poll)
+{
+    const auto window = static_cast<std::size_t>(network->encoder()->contextRows());
+    if (rows.size() < window)
+        throw Error(ErrorKind::BadInput, "the part has {} bars; telling what features matter takes at least a window, {} bars", rows.size(), window);
+    return Measurement(std::move(network), dataset, tensors, rows, options, poll).run(dataset.features.names());
+}
+
+} // namespace btcai
