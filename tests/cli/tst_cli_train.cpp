@@ -162,11 +162,13 @@ private slots:
         const CliResult trained = runBtcai(QStringList{"train", "--data", m_data, "--run", run, "--steps", "1280", "--json", "--forecast.members", "3",
                                                        "--sizing.method", "confidence"} + tinyRun());
         QVERIFY2(trained.code == 0, trained.shown());
-        for (const Json& judged : trained.json()["calibration"])
+        const Json result = trained.json();
+        QVERIFY(!result["calibration"].empty());
+        for (const Json& judged : result["calibration"])
             QVERIFY2(judged["epistemic"].get<double>() > 0.0 && judged["aleatoric"].get<double>() > 0.0, trained.out);
         QVERIFY(!m_trained.json()["calibration"][0].contains("epistemic"));
         const CliResult again = runBtcai({"evaluate", "--run", run, "--json"});
-        QVERIFY2(again.json()["evaluation"]["rows"] == trained.json()["evaluation"]["rows"] && !again.json().contains("sizing_calibrated"), again.out);
+        QVERIFY2(again.json()["evaluation"]["rows"] == result["evaluation"]["rows"] && !again.json().contains("sizing_calibrated"), again.out);
         const CliResult table = runBtcai({"evaluate", "--run", run});
         QVERIFY2(table.out.contains("noise / unknown bps") && !table.out.contains("holds no calibration"), table.out);
 
