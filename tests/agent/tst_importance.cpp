@@ -41,7 +41,7 @@ struct Scene {
         const torch::NoGradGuard guard;
         const std::int64_t features = network->options().encoder.features;
         for (const char* name : {"encoder.patch.weight", "encoder.cnn_0.weight"}) {
-            Tensor& weight = network->named_parameters()[name];
+            Tensor weight = network->named_parameters()[name];
             weight.view({weight.size(0), -1, features}).select(2, static_cast<std::int64_t>(column)).zero_();
         }
     }
