@@ -12,7 +12,7 @@ namespace btcai {
 
 namespace {
 
-constexpr std::uint32_t kSnapshotVersion = 3;
+constexpr std::uint32_t kSnapshotVersion = 4; // 4: orders underway are smaller, and the growth is kept in target mode too
 
 /// Below this share of what it began with, equity is shown as this: what is gone has no logarithm.
 constexpr double kLeastShare = 1e-12;
@@ -488,7 +488,7 @@ void TradingEnv::restore(std::span<const std::uint8_t> bytes)
     std::uint32_t version = 0;
     in.read(version);
     if (version != kSnapshotVersion)
-        throw Error(ErrorKind::Corrupt, "environment snapshot: version {} is unknown to this build", version);
+        throw Error(ErrorKind::Corrupt, "environment snapshot: version {}, but this build reads version {}: the run was made by another build and can be evaluated, not resumed", version, kSnapshotVersion);
     in.read(copy.m_seed);
     for (auto* column : {&copy.m_row, &copy.m_endRow, &copy.m_episode})
         in.read(*column);
