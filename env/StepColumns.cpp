@@ -9,9 +9,6 @@ namespace btcai {
 
 namespace {
 
-/// Below this share of what it began with, equity is shown as this.
-constexpr double kLeastShare = 1e-12;
-
 inline double clipped(double value, double bound) { return std::min(std::max(value, -bound), bound); }
 
 inline double progressOf(const GoalProgress& progress, double mark, double quantity, double entryPrice, double sincePeriodStart)

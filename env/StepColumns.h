@@ -35,6 +35,9 @@ struct SettleColumns {
     float* reward;            ///< of this bar
 };
 
+/// Below this share of what it began with, equity is shown as this: what is gone has no logarithm.
+inline constexpr double kLeastShare = 1e-12;
+
 /// Whether an account can't go on.
 inline bool isRuined(double equity, double base, double ruinShare) { return equity < ruinShare * base || !(equity > 0.0); }
 

@@ -14,9 +14,6 @@ namespace {
 
 constexpr std::uint32_t kSnapshotVersion = 4; // 4: orders underway are smaller, and the growth is kept in target mode too
 
-/// Below this share of what it began with, equity is shown as this: what is gone has no logarithm.
-constexpr double kLeastShare = 1e-12;
-
 constexpr std::size_t kOrdersSize = 3;
 constexpr std::size_t kGoalSize = 2;
 
