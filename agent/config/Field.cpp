@@ -30,6 +30,7 @@ constexpr std::array<std::string_view, 3> kEntryChoices{"market", "limit", "stop
 constexpr std::array<std::string_view, 2> kProductChoices{"spot", "perpetual"};
 constexpr std::array<std::string_view, 4> kSizingChoices{"fixed", "confidence", "uncertainty", "full-distribution"};
 constexpr std::array<std::string_view, 4> kGoalChoices{"none", "month", "year", "holding"};
+constexpr std::array<std::string_view, 3> kDecayChoices{"time", "performance", "adaptive"};
 constexpr std::array<std::string_view, 6> kAugmentChoices{"none", "jitter", "magnitude-warp", "time-warp", "bootstrap", "sign-flip"};
 
 #define BTCAI_AT(member) [](RunConfig& c) -> FieldPointer { return &c.member; }
@@ -306,6 +307,45 @@ const std::array kFields{
     Field{"ppo.normalize_advantages", "", "Normalise advantages", "", 0, 0, {}, false, true,
           "Zero mean and unit deviation within a minibatch.", BTCAI_AT(ppo.normalizeAdvantages)},
 
+    Field{"replay.segments", "", "Replayed segments", "", 0, 1024, {}, false, true,
+          "Segments of earlier rollouts that each minibatch learns from besides its own, drawn by how much they surprised (Schaul et al. 2016); 0 for none.",
+          BTCAI_AT(replay.segments)},
+    Field{"replay.bars", "", "Segment", "bars", 1, 65536, {}, false, true,
+          "Length of a replayed segment: a part of train.rollout_bars, in whole tokens.", BTCAI_AT(replay.bars)},
+    Field{"replay.accounts", "", "Accounts of a segment", "", 1, 4096, {}, false, true,
+          "How many accounts of a stretch are kept with a segment.", BTCAI_AT(replay.accounts)},
+    Field{"replay.capacity", "", "Segments kept", "", 1, 1e6, {}, false, true,
+          "The oldest make room.", BTCAI_AT(replay.capacity)},
+    Field{"replay.alpha", "", "Prioritisation", "", 0, 1, {}, false, true,
+          "0 draws all alike, 1 in proportion to their surprise.", BTCAI_AT(replay.alpha)},
+    Field{"replay.beta", "", "Correction of the bias", "", 0, 1, {}, true, true,
+          "How far importance weights undo the prioritisation at first; wholly (1) at the end of the run.", BTCAI_AT(replay.beta)},
+    Field{"replay.coefficient", "", "Weight of the replay", "", 0, 10, {}, true, true,
+          "Weight of the losses of replayed segments beside those of the minibatch.", BTCAI_AT(replay.coefficient)},
+    Field{"replay.staleness", "", "Stale after", "iterations", 0, 1e6, {}, true, true,
+          "Policy and value learn from a segment until it is so old, the policy by its clipped ratio; older ones serve the forecast alone.",
+          BTCAI_AT(replay.staleness)},
+
+    Field{"explore.decay", "", "Exploration falls with", "", 0, 0, kDecayChoices, false, true,
+          "What lowers the entropy coefficient: time (to zero at ppo.entropy_share), performance (while the run earns more), or adaptive (so that the "
+          "policy's entropy falls linearly).", BTCAI_AT(explore.decay)},
+    Field{"explore.familiarity", "", "Exploration by familiarity", "", 0, 1, {}, false, true,
+          "How much more entropy counts where the market looks unlike what was seen lately, and less where it looks familiar; 0 for alike.",
+          BTCAI_AT(explore.familiarity)},
+    Field{"explore.temperature", "", "Temperature where unfamiliar", "", 0, 4, {}, false, true,
+          "Up to so much above 1 is the temperature that training draws actions with where the market is unfamiliar; it goes as the entropy coefficient does.",
+          BTCAI_AT(explore.temperature)},
+
+    Field{"memory.capacity", "", "Situations remembered", "", 0, 1e7, {}, false, true,
+          "Situations in which positions were opened, with what followed, that confidence in an entry also goes by; 0 for none. Needs a sizing.method other "
+          "than fixed.", BTCAI_AT(memory.capacity)},
+    Field{"memory.neighbours", "", "Situations recalled", "", 1, 1024, {}, false, true,
+          "The most similar ones whose outcome was known by then.", BTCAI_AT(memory.neighbours)},
+    Field{"memory.similarity", "", "Least similarity", "", -1, 1, {}, false, true,
+          "Cosine of the embeddings below which a situation is not the same.", BTCAI_AT(memory.similarity)},
+    Field{"memory.prior", "", "Weight of the forecast", "situations", 0.1, 1e6, {}, false, true,
+          "The confidence without memory counts as much as so many recalled situations.", BTCAI_AT(memory.prior)},
+
     Field{"evaluation.sampled_accounts", "", "Sampled accounts", "", 1, 4096, {}, false, true,
           "Accounts that trade with sampled actions when a part is evaluated.", BTCAI_AT(evaluation.sampledAccounts)},
 };
@@ -449,6 +489,11 @@ void validate(const RunConfig& config)
             "ppo.stretches_per_minibatch: must not exceed train.stretches");
     require(config.train.stretches % config.ppo.stretchesPerMinibatch == 0,
             "train.stretches: must be a multiple of ppo.stretches_per_minibatch");
+    require(config.replay.segments == 0
+                || (config.replay.bars % config.model.patchBars == 0 && config.train.rolloutBars % config.replay.bars == 0),
+            "replay.bars: must be a multiple of model.patch_bars and a part of train.rollout_bars");
+    require(config.memory.capacity == 0 || config.sizing.method != "fixed",
+            "memory.capacity: what is remembered bears on the confidence that entries are sized by; set a sizing.method other than fixed, or 0");
     forecastHorizons(config);
     require(config.goal.least <= config.goal.most, "goal.least: must not exceed goal.most");
     checkOptions(environmentOptions(config));

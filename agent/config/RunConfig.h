@@ -192,6 +192,33 @@ struct RunConfig {
         bool operator==(const Ppo&) const = default;
     } ppo;
 
+    struct Replay {
+        std::int64_t segments = 0;
+        std::int64_t bars = 64;
+        std::int64_t accounts = 4;
+        std::int64_t capacity = 256;
+        double alpha = 0.6;
+        double beta = 0.4;
+        double coefficient = 0.5;
+        std::int64_t staleness = 8;
+        bool operator==(const Replay&) const = default;
+    } replay;
+
+    struct Explore {
+        std::string decay = "time";
+        double familiarity = 0.0;
+        double temperature = 0.0;
+        bool operator==(const Explore&) const = default;
+    } explore;
+
+    struct Memory {
+        std::int64_t capacity = 0;
+        std::int64_t neighbours = 32;
+        double similarity = 0.9;
+        double prior = 32.0;
+        bool operator==(const Memory&) const = default;
+    } memory;
+
     struct Evaluation {
         std::int64_t sampledAccounts = 16;
         bool operator==(const Evaluation&) const = default;

@@ -130,6 +130,7 @@ Decision LiveDecision::decide(std::span<const float> state)
     decision.action = argmaxAction(decision.logits);
     if (m_sizer && m_sizer->isOn()) {
         m_sizer->setForecasts(decision.forecast);
+        m_sizer->setSituations(decision.z, {decision.closeTime}, m_interval);
         decision.size = m_sizer->size(decision.logits, decision.action, 0, 0);
     }
     return decision;

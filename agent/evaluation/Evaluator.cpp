@@ -36,8 +36,9 @@ public:
             account.equity.push_back(1.0);
     }
 
-    void run(std::int64_t step, const RunCalibration* calibration, const std::function<void()>& poll)
+    void run(std::int64_t step, const RunCalibration* calibration, const std::function<void()>& poll, const ContextMemory* memory)
     {
+        m_sizer.remember(memory);
         m_step = step;
         m_poll = poll;
         torch::InferenceMode guard;
@@ -57,8 +58,11 @@ public:
             if (!m_tensors.horizons().empty()) {
                 const ForecastOutput forecasts = m_network->forecast(z);
                 m_recorder.add(forecasts, start);
-                if (m_sizer.isOn())
+                if (m_sizer.isOn()) {
                     m_sizer.setForecasts(forecasts);
+                    const Market& market = *m_dataset.market;
+                    m_sizer.setSituations(z, {market.timestamp(static_cast<std::size_t>(start)) + market.intervalSeconds}, market.intervalSeconds);
+                }
             }
             for (std::int64_t i = 0; i < rows; ++i)
                 stepOnce(z.narrow(1, i, 1), begin + i, i);
@@ -235,17 +239,17 @@ RowRange partRows(const RunSplit& split, const std::string& part)
 
 EvaluationResult evaluatePart(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors,
                               const RunConfig& config, const std::string& part, std::int64_t step, const RunCalibration* calibration,
-                              const std::function<void()>& poll)
+                              const std::function<void()>& poll, const ContextMemory* memory)
 {
-    return evaluateRows(std::move(network), dataset, tensors, config, partRows(dataset.split, part), part, step, calibration, poll);
+    return evaluateRows(std::move(network), dataset, tensors, config, partRows(dataset.split, part), part, step, calibration, poll, memory);
 }
 
 EvaluationResult evaluateRows(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors, const RunConfig& config,
                               const RowRange& rows, const std::string& name, std::int64_t step, const RunCalibration* calibration,
-                              const std::function<void()>& poll)
+                              const std::function<void()>& poll, const ContextMemory* memory)
 {
     Play play(std::move(network), dataset, tensors, config, rows, name);
-    play.run(step, calibration, poll);
+    play.run(step, calibration, poll, memory);
     return play.result();
 }
 

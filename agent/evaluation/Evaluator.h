@@ -12,6 +12,8 @@
 
 namespace btcai {
 
+class ContextMemory;
+
 struct EvaluationResult {
     protocol::Evaluation evaluation;
     std::vector<protocol::Forecast> forecasts; ///< one a horizon
@@ -27,16 +29,19 @@ struct EvaluationResult {
 /// Entries are sized by `calibration`, by the network alone where it is null. On the validation part they are sized by one that is fitted to this
 /// network there, as those of the test part will be: the validation part is to choose by, the test part to judge by, and nothing is fitted on that.
 ///
+/// `memory`, where there is one, is what the run remembers; nothing is added to it.
+///
 /// "agent (sampled)": total return is the mean over the sampled accounts with its standard error; the other figures are
 /// means over them. An account that is ruined stays at nothing.
 EvaluationResult evaluatePart(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors,
                               const RunConfig& config, const std::string& part, std::int64_t step,
-                              const RunCalibration* calibration = nullptr, const std::function<void()>& poll = {});
+                              const RunCalibration* calibration = nullptr, const std::function<void()>& poll = {},
+                              const ContextMemory* memory = nullptr);
 
 /// The same over any rows, which begin on the encoder's token grid and not before its context; `name` is what the result calls them.
 EvaluationResult evaluateRows(AgentNetwork network, const MarketDataset& dataset, const MarketTensors& tensors, const RunConfig& config,
                               const RowRange& rows, const std::string& name, std::int64_t step, const RunCalibration* calibration = nullptr,
-                              const std::function<void()>& poll = {});
+                              const std::function<void()>& poll = {}, const ContextMemory* memory = nullptr);
 
 /// Rows of a part; of the training part its longest range. Throws Error(BadInput) for another name.
 RowRange partRows(const RunSplit& split, const std::string& part);

@@ -26,6 +26,9 @@ constexpr const char* kEnvironment = "environment.bin";
 constexpr const char* kState = "state.json";
 constexpr const char* kConfig = "run.toml";
 constexpr const char* kCalibration = "calibration.json"; // not in every checkpoint
+/// Likewise.
+constexpr std::array<std::pair<const char*, std::optional<TensorFile> Checkpoint::*>, 3> kSnapshots{
+    {{"replay.safetensors", &Checkpoint::replay}, {"familiarity.safetensors", &Checkpoint::familiarity}, {"memory.safetensors", &Checkpoint::memory}}};
 constexpr const char* kIndex = "checkpoint.json";
 constexpr std::array kContents{kModel, kOptimizer, kEnvironment, kState, kConfig};
 
@@ -129,6 +132,7 @@ Json checkpointState(const Checkpoint& checkpoint)
             {"learning_rate_scale", p.learningRateScale},
             {"nan_retries", p.nanRetries},
             {"best_validation_return", p.bestValidationReturn ? Json(*p.bestValidationReturn) : Json(nullptr)},
+            {"exploration", checkpoint.exploration.toJson()},
             {"data_hash", checkpoint.dataHash},
             {"feature_catalogue_version", checkpoint.features.catalogVersion},
             {"feature_set_hash", checkpoint.features.setHash},
@@ -148,6 +152,8 @@ Checkpoint checkpointOfState(const Json& json)
     p.nanRetries = json.at("nan_retries").get<std::int64_t>();
     if (!json.at("best_validation_return").is_null())
         p.bestValidationReturn = json.at("best_validation_return").get<double>();
+    if (json.contains("exploration")) // checkpoints from before it was steered have none
+        checkpoint.exploration = EntropySchedule::fromJson(json.at("exploration"));
     checkpoint.dataHash = json.at("data_hash").get<std::string>();
     // Checkpoints from before the catalogue had a version were made with its first.
     checkpoint.features = {json.value("feature_catalogue_version", 1), json.value("feature_set_hash", std::string()),
@@ -183,6 +189,9 @@ std::string saveCheckpoint(const fs::path& folder, const Checkpoint& checkpoint,
         put(kConfig, checkpoint.configToml);
         if (checkpoint.calibration)
             put(kCalibration, checkpoint.calibration->toJson().dump() + "\n");
+        for (const auto& [file, snapshot] : kSnapshots)
+            if (checkpoint.*snapshot)
+                put(file, writeTensorFile(*(checkpoint.*snapshot)));
         const Json index = {{"format", kFormatVersion}, {"step", checkpoint.progress.step}, {"sha256", hashes}};
         writeFileDurably(temporary / kIndex, std::string_view(index.dump(2) + "\n"));
     } catch (...) {
@@ -233,6 +242,9 @@ Checkpoint readCheckpoint(const fs::path& checkpointFolder)
     checkpoint.environment.assign(environment.begin(), environment.end());
     if (index.at("sha256").contains(kCalibration))
         checkpoint.calibration = readCalibration(checkpointFolder, index, checkpoint);
+    for (const auto& [file, snapshot] : kSnapshots)
+        if (index.at("sha256").contains(file))
+            checkpoint.*snapshot = parseTensorFile(readVerified(checkpointFolder, file, index), (checkpointFolder / file).string());
     return checkpoint;
 }
 

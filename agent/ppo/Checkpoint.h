@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "agent/dataset/MarketDataset.h"
+#include "agent/exploration/EntropySchedule.h"
 #include "agent/ppo/FlatAdam.h"
 #include "base/Json.h"
 #include "models/AgentNetwork.h"
+#include "models/ModelFile.h"
 #include "models/RunCalibration.h"
 
 namespace btcai {
@@ -35,6 +37,8 @@ struct Checkpoint {
     std::string configToml;
     std::vector<std::uint8_t> environment;
     std::optional<RunCalibration> calibration{}; ///< none before the first evaluation of the validation part
+    EntropySchedule exploration{};
+    std::optional<TensorFile> replay{}, familiarity{}, memory{}; ///< their snapshots, of a run that has them
 };
 
 /// All of it but the configuration and the environment, as in state.json, and back. Throws Json::exception when the JSON is another.
@@ -43,7 +47,7 @@ Checkpoint checkpointOfState(const Json& state);
 
 /// Writes a checkpoint as a folder `step-<step>` of its own, committed by rename, then points `latest` (and `best`) at it.
 /// Files: model.safetensors (weights, for other programs too), optimizer.safetensors, environment.bin, state.json,
-/// run.toml, calibration.json where there is one, checkpoint.json (format version and SHA-256 of the others). Afterwards all but the newest `keep` and the best
+/// run.toml, calibration.json, replay.safetensors, familiarity.safetensors and memory.safetensors where there is one, checkpoint.json (format version and SHA-256 of the others). Afterwards all but the newest `keep` and the best
 /// one are removed. Throws Error(Io); older checkpoints then stand. Returns the folder's name.
 std::string saveCheckpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, AgentNetwork network,
                            FlatAdam& optimizer, bool best, std::int64_t keep);

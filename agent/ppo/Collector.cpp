@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "agent/ppo/LapTimer.h"
+#include "agent/ppo/MinibatchLoss.h"
 #include "base/Error.h"
 #include "base/Rng.h"
 
@@ -15,6 +17,9 @@ using torch::Tensor;
 
 /// Stretches encoded at once: bounds the memory of a long bucket's windows.
 constexpr std::size_t kEncodeBatch = 4;
+constexpr std::int64_t kSampledBars = 4;   ///< of a stretch of a rollout, for familiarity
+constexpr std::int64_t kSituations = 16;   ///< of a stretch of a rollout, for the memory
+constexpr std::int64_t kFamiliarityBars = 4; ///< that share one look
 
 } // namespace
 
@@ -45,6 +50,69 @@ void Collector::calibrate(const RunCalibration& calibration)
         m_sizer->calibrate(calibration);
 }
 
+void Collector::remember(const ContextMemory& memory, std::int64_t lastTime)
+{
+    m_lastTime = lastTime;
+    if (!m_sizer)
+        return;
+    m_sizer->remember(&memory);
+    m_notesSituations = true;
+}
+
+/// How familiar the market of the stretches looks, and what follows from that for exploration.
+void Collector::look(RolloutBuffer& buffer)
+{
+    if (!m_exploring.familiarity)
+        return;
+    const Tensor bars = m_z.narrow(1, 0, m_steps);
+    const Tensor some = bars.slice(1, 0, m_steps, kFamiliarityBars);
+    const Tensor familiarity
+        = m_exploring.familiarity->of(some).repeat_interleave(kFamiliarityBars, 1).narrow(1, 0, m_steps).contiguous();
+    m_meanFamiliarity = familiarity.mean().item<double>();
+    if (m_exploring.entropy > 0.0)
+        buffer.entropyScale = 1.0 + m_exploring.entropy * (1.0 - 2.0 * familiarity);
+    buffer.temperature = m_exploring.temperature > 0.0 ? 1.0 + m_exploring.temperature * (1.0 - familiarity) : Tensor();
+    buffer.sampledEmbeddings = bars.slice(1, 0, m_steps, std::max<std::int64_t>(1, m_steps / kSampledBars)).to(torch::kCPU).contiguous();
+}
+
+/// Bars at which an account opened a position, spread evenly where there are more than are kept.
+void Collector::noteSituations(RolloutBuffer& buffer) const
+{
+    if (!m_notesSituations)
+        return;
+    const std::int64_t width = m_z.size(2), size = buffer.state.size(3);
+    buffer.situationEmbedding = torch::zeros({m_stretches, kSituations, width});
+    buffer.situationClosedAt = torch::zeros({m_stretches, kSituations}, torch::kInt64);
+    buffer.situationOutcome = torch::full({m_stretches, kSituations}, std::numeric_limits<double>::quiet_NaN(), torch::kFloat64);
+    const Market& market = m_trading->market();
+    const Tensor outcomes = (m_market->targets(buffer.startRow, m_steps).select(2, m_sizer->horizon()).to(torch::kCPU, torch::kFloat64)
+                             * m_market->targetScale()[static_cast<std::size_t>(m_sizer->horizon())]).contiguous();
+    const auto* const action = buffer.action.data_ptr<std::int64_t>();
+    const auto* const state = buffer.state.data_ptr<float>();
+    for (std::int64_t g = 0; g < m_stretches; ++g) {
+        std::vector<std::int64_t> opened;
+        for (std::int64_t t = 0; t < m_steps; ++t)
+            for (std::int64_t m = 0; m < m_accounts; ++m) {
+                const std::int64_t sample = (g * m_steps + t) * m_accounts + m;
+                // The state begins with the present target, one-hot.
+                if (action[sample] != 0 && state[sample * size + action[sample]] < 0.5F) {
+                    opened.push_back(t);
+                    break;
+                }
+            }
+        const std::int64_t row = buffer.startRow[static_cast<std::size_t>(g)];
+        if (market.timestamp(static_cast<std::size_t>(row)) > m_lastTime)
+            continue; // an altered copy
+        const auto count = static_cast<std::int64_t>(opened.size());
+        for (std::int64_t k = 0; k < std::min(count, kSituations); ++k) {
+            const std::int64_t t = opened[static_cast<std::size_t>(count <= kSituations ? k : k * count / kSituations)];
+            buffer.situationEmbedding[g][k].copy_(m_z[g][t]);
+            buffer.situationClosedAt[g][k] = market.timestamp(static_cast<std::size_t>(row + t)) + market.intervalSeconds * (1 + m_sizer->horizonBars());
+            buffer.situationOutcome[g][k] = outcomes[g][t];
+        }
+    }
+}
+
 RolloutBuffer Collector::makeBuffer() const
 {
     return {m_stretches, m_steps, m_accounts, static_cast<std::int64_t>(m_env.observationSize())};
@@ -66,8 +134,23 @@ void Collector::encode(RolloutBuffer& buffer)
         gates.push_back(encoding.gates.mean(at::IntArrayRef{0, 1}));
     }
     m_z = torch::cat(parts);
-    if (m_sizer)
-        m_sizer->setForecasts(m_network->forecast(m_z));
+    if (m_sizer || m_measuresSurprise) {
+        const ForecastOutput forecasts = m_network->forecast(m_z);
+        if (m_sizer)
+            m_sizer->setForecasts(forecasts);
+        if (m_measuresSurprise) {
+            const Tensor surprise = forecastSurprise(forecasts, m_market->targets(buffer.startRow, m_steps + 1));
+            buffer.surprise.copy_(surprise.narrow(1, 0, m_steps));
+        }
+    }
+    if (m_notesSituations) {
+        const Market& market = m_trading->market();
+        std::vector<std::int64_t> firstClose;
+        for (const std::int64_t row : buffer.startRow)
+            firstClose.push_back(market.timestamp(static_cast<std::size_t>(row)) + market.intervalSeconds);
+        m_sizer->setSituations(m_z, std::move(firstClose), market.intervalSeconds, m_lastTime + market.intervalSeconds);
+    }
+    look(buffer);
     const Tensor mean = torch::stack(gates).mean(0).to(torch::kCPU, torch::kFloat64);
     m_meanGates.assign(mean.data_ptr<double>(), mean.data_ptr<double>() + mean.numel());
 }
@@ -118,7 +201,8 @@ void Collector::collect(std::int64_t iteration, RolloutBuffer& buffer, const Pol
         bootstrapEnded(t, buffer);
     }
     timer.charge(m_times.policy);
-    isFinite(output);
+    if (isFinite(output))
+        noteSituations(buffer);
 }
 
 bool Collector::isFinite(const HeadOutput& output)
@@ -148,13 +232,17 @@ void Collector::act(std::int64_t step, std::int64_t globalStep, const HeadOutput
     auto* const chosen = buffer.action.data_ptr<std::int64_t>();
     float* const logProbability = buffer.logProbability.data_ptr<float>();
     float* const state = buffer.state.data_ptr<float>();
+    const float* const temperature = buffer.temperature.defined() ? buffer.temperature.data_ptr<float>() : nullptr;
+    std::vector<float> tempered(actions);
     for (std::int64_t g = 0; g < m_stretches; ++g) {
         for (std::int64_t m = 0; m < m_accounts; ++m) {
             const std::int64_t lane = g * m_accounts + m;
             const std::int64_t sample = (g * m_steps + step) * m_accounts + m;
             Rng rng(m_seed, "action", static_cast<std::uint64_t>(m_firstLane + lane), static_cast<std::uint64_t>(globalStep));
             const std::span<const float> ofLane{logit + lane * static_cast<std::int64_t>(actions), actions};
-            const SampledAction draw = sampleAction(ofLane, rng.uniform());
+            if (temperature)
+                std::ranges::transform(ofLane, tempered.begin(), [coldness = 1.0F / temperature[g * m_steps + step]](float one) { return coldness * one; });
+            const SampledAction draw = sampleAction(temperature ? std::span<const float>(tempered) : ofLane, rng.uniform());
             m_actions[static_cast<std::size_t>(lane)] = draw.action;
             if (m_sizer)
                 m_sizes[static_cast<std::size_t>(lane)] = m_sizer->size(ofLane, draw.action, g, step);

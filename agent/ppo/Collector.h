@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "agent/exploration/Familiarity.h"
 #include "agent/ppo/EntrySizer.h"
 #include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/RolloutBuffer.h"
@@ -32,6 +33,13 @@ struct RolloutTimes {
     }
 };
 
+/// How a rollout explores, beside drawing actions from the policy.
+struct Exploring {
+    const Familiarity* familiarity = nullptr; ///< null: alike everywhere
+    double entropy = 0.0;     ///< the entropy of a bar of familiarity f counts 1 + entropy (1 - 2 f)
+    double temperature = 0.0; ///< actions are drawn at a temperature of 1 + temperature (1 - f)
+};
+
 /// Plays the policy in an environment and fills a RolloutBuffer. The draws depend on (seed, lane, global step) alone; the lanes of an
 /// environment that is a share of a larger one count as they do there.
 class Collector {
@@ -50,6 +58,14 @@ public:
     /// Entries of the rollouts to come are sized by it, where they are sized at all.
     void calibrate(const RunCalibration& calibration);
 
+    /// Rollouts to come note how far their forecasts were off.
+    void measureSurprise() { m_measuresSurprise = true; }
+    /// The rollouts to come explore so. With familiarity they note embeddings of some bars, for it to know.
+    void explore(const Exploring& exploring) { m_exploring = exploring; }
+    /// Entries to come are sized with the memory, and rollouts note situations for it. It must outlive this. Rows that open after `lastTime` (UTC seconds) are
+    /// altered copies of others: they are neither noted nor told of what followed.
+    void remember(const ContextMemory& memory, std::int64_t lastTime);
+
     RolloutBuffer makeBuffer() const;
 
     // What the latest rollout showed.
@@ -57,11 +73,16 @@ public:
     const RolloutTimes& times() const { return m_times; }
     /// What was not a finite number, "the network's output" or "a reward"; empty when all were. Observations go through the network.
     std::string_view notFinite() const { return m_notFinite; }
+    std::optional<double> meanFamiliarity() const { return m_meanFamiliarity; }
+    /// Mean number of situations recalled for an entry; nothing where none was asked for.
+    std::optional<double> meanRecalled() const { return m_sizer ? m_sizer->meanRecalled() : std::nullopt; }
     /// Mean share of each branch of the encoder; empty without a market.
     const std::vector<double>& meanGates() const { return m_meanGates; }
 
 private:
     void encode(RolloutBuffer& buffer);
+    void look(RolloutBuffer& buffer);
+    void noteSituations(RolloutBuffer& buffer) const;
     HeadOutput runHeads(std::span<const float> states, std::int64_t step);
     bool isFinite(const HeadOutput& output);
     bool isFinite(std::span<const float> rewards);
@@ -74,6 +95,11 @@ private:
     TradingEnv* m_trading = nullptr;
     const MarketTensors* m_market = nullptr;
     std::optional<EntrySizer> m_sizer; ///< none where every entry has the full size
+    bool m_measuresSurprise = false;
+    bool m_notesSituations = false;
+    std::int64_t m_lastTime = 0;
+    Exploring m_exploring;
+    std::optional<double> m_meanFamiliarity;
     std::int64_t m_stretches, m_accounts;
     std::int64_t m_firstLane = 0; ///< in the random streams
     std::int64_t m_steps;

@@ -12,7 +12,7 @@ namespace btcai {
 EntrySizer::EntrySizer(const RunConfig& config)
     : m_sizer(sizingOptions(config)), m_isOn(config.sizing.method != "fixed" || config.sizing.maxUncertainty > 0.0),
       m_fullExposure(sizingOptions(config).fullExposure),
-      m_roundTripCost(2e-4 * (config.costs.takerFeeBps + config.costs.halfSpreadBps))
+      m_roundTripCost(2e-4 * (config.costs.takerFeeBps + config.costs.halfSpreadBps)), m_prior(config.memory.prior)
 {
     const std::vector<std::int64_t> horizons = forecastHorizons(config);
     const auto found = std::ranges::find(horizons, config.sizing.horizonBars);
@@ -42,6 +42,38 @@ void EntrySizer::calibrate(const RunCalibration& calibration)
     m_calibration = found ? found->calibration : ForecastCalibration();
 }
 
+void EntrySizer::setSituations(const torch::Tensor& z, std::vector<std::int64_t> firstClose, std::int64_t intervalSeconds, std::int64_t until)
+{
+    if (!m_memory)
+        return;
+    m_situations = z.to(torch::kCPU);
+    m_firstClose = std::move(firstClose);
+    m_interval = intervalSeconds;
+    m_until = until;
+    m_recalled.assign(static_cast<std::size_t>(z.size(0) * z.size(1)), std::nullopt);
+}
+
+std::optional<double> EntrySizer::meanRecalled() const
+{
+    double sum = 0.0, asked = 0.0;
+    for (const std::optional<Recall>& recall : m_recalled)
+        if (recall) {
+            sum += static_cast<double>(recall->count);
+            asked += 1.0;
+        }
+    return asked > 0.0 ? std::optional(sum / asked) : std::nullopt;
+}
+
+const Recall& EntrySizer::recallAt(std::int64_t g, std::int64_t t) const
+{
+    std::optional<Recall>& kept = m_recalled[static_cast<std::size_t>(g * m_situations.size(1) + t)];
+    if (!kept) {
+        const std::int64_t now = m_firstClose[static_cast<std::size_t>(g)] + t * m_interval;
+        kept = now <= m_until ? m_memory->recall(m_situations[g][t], now) : Recall();
+    }
+    return *kept;
+}
+
 void EntrySizer::setForecasts(const ForecastOutput& forecasts)
 {
     const auto ofHorizon = [this](const torch::Tensor& all) { return (all.select(2, m_horizon).to(torch::kCPU, torch::kFloat64) * m_scale).contiguous(); };
@@ -62,6 +94,11 @@ double EntrySizer::size(std::span<const float> logits, std::uint8_t action, std:
         confidence = isLong ? m_calibration.upProbability(mean, deviation) : 1.0 - m_calibration.upProbability(mean, deviation);
     else
         confidence = actionProbability(logits, action);
+    if (m_memory) {
+        const Recall& recall = recallAt(g, t);
+        const std::int64_t right = isLong ? recall.up : recall.count - recall.up;
+        confidence = (m_prior * confidence + static_cast<double>(right)) / (m_prior + static_cast<double>(recall.count));
+    }
     const SizingDecision decision = m_sizer.size({.side = isLong ? 1.0 : -1.0,
                                                   .confidence = confidence,
                                                   .mean = mean,

@@ -30,6 +30,8 @@ LossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLo
     const auto* const logProbability = samples.logProbability.data_ptr<float>();
     const auto* const advantage = samples.advantage.data_ptr<float>();
     const auto* const returns = samples.returns.data_ptr<float>();
+    const auto* const temperature = samples.temperature.defined() ? samples.temperature.data_ptr<float>() : nullptr;
+    const auto* const entropyScale = samples.entropyScale.defined() ? samples.entropyScale.data_ptr<float>() : nullptr;
     for (std::int64_t first = 0; first < count;) {
         const std::int64_t row = first / accounts;
         const std::int64_t size = std::min(accounts < HeadPass::kBlock ? count - first : (row + 1) * accounts - first, block);
@@ -37,8 +39,16 @@ LossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLo
                      logits.data(), value.data());
         for (std::int64_t i = 0; i < size; ++i) {
             const std::int64_t k = first + i;
-            loss.add({action[k], logProbability[k], advantage[k], returns[k]}, logits.data() + i * shape.actions, value[static_cast<std::size_t>(i)],
-                     logitsGradient.data() + i * shape.actions, valueGradient.data() + i);
+            float* const logitsOf = logits.data() + i * shape.actions;
+            float* const gradientOf = logitsGradient.data() + i * shape.actions;
+            const float coldness = temperature ? 1.0F / temperature[k / accounts] : 1.0F;
+            if (temperature)
+                std::transform(logitsOf, logitsOf + shape.actions, logitsOf, [coldness](float logit) { return coldness * logit; });
+            loss.add({.action = action[k], .logProbability = logProbability[k], .advantage = advantage[k], .returns = returns[k],
+                      .entropyScale = entropyScale ? entropyScale[k / accounts] : 1.0F},
+                     logitsOf, value[static_cast<std::size_t>(i)], gradientOf, valueGradient.data() + i);
+            if (temperature)
+                std::transform(gradientOf, gradientOf + shape.actions, gradientOf, [coldness](float slope) { return coldness * slope; });
         }
         pass.backward(logitsGradient.data(), valueGradient.data(), gradients,
                       hasMarket ? marketGradient.data_ptr<float>() + row * rowSize : nullptr);

@@ -10,6 +10,7 @@ struct HeadSamples {
     torch::Tensor state;                                      ///< [G, T, M, S]
     torch::Tensor action, logProbability, advantage, returns; ///< [G, T, M]
     torch::Tensor marketShare;                                ///< [G, T, 2 W], AgentNetwork's share of z; undefined without a market
+    torch::Tensor temperature, entropyScale;                  ///< [G, T], as in RolloutBuffer; undefined for 1
     /// Samples of the whole minibatch: each one's loss counts as its part of the mean over so many.
     double minibatch = 1.0;
 };

@@ -10,7 +10,7 @@ Tensor normalizedAdvantage(const Tensor& advantage)
 }
 
 PpoLoss ppoLoss(const Tensor& logits, const Tensor& value, const Tensor& action, const Tensor& oldLogProbability,
-                const Tensor& advantage, const Tensor& returns, const PpoLossOptions& options, const Tensor& oldValue)
+                const Tensor& advantage, const Tensor& returns, const PpoLossOptions& options, const Tensor& oldValue, const Tensor& entropyScale)
 {
     const Tensor logProbabilities = torch::log_softmax(logits, -1);
     const Tensor logProbability = logProbabilities.gather(-1, action.unsqueeze(-1)).squeeze(-1);
@@ -27,8 +27,10 @@ PpoLoss ppoLoss(const Tensor& logits, const Tensor& value, const Tensor& action,
         squares = torch::max(squares, (held - returns).square());
     }
     loss.value = squares.mean();
-    loss.entropy = -(logProbabilities.exp() * logProbabilities).sum(-1).mean();
-    loss.total = loss.policy + options.valueCoefficient * loss.value - options.entropyCoefficient * loss.entropy;
+    const Tensor entropy = -(logProbabilities.exp() * logProbabilities).sum(-1);
+    loss.entropy = entropy.mean();
+    const Tensor scaled = entropyScale.defined() ? (entropy * entropyScale).mean() : loss.entropy;
+    loss.total = loss.policy + options.valueCoefficient * loss.value - options.entropyCoefficient * scaled;
     {
         torch::NoGradGuard guard;
         loss.approxKl = (ratio - 1.0 - logRatio).mean();

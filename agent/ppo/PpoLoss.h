@@ -8,7 +8,7 @@ namespace btcai {
 
 /// Scalars, means over the batch. Only `total` carries a gradient.
 struct PpoLoss {
-    torch::Tensor total;  ///< policy + valueCoefficient * value - entropyCoefficient * entropy
+    torch::Tensor total;  ///< policy + valueCoefficient * value - entropyCoefficient * entropy, each sample's entropy times its scale
     torch::Tensor policy;
     torch::Tensor value;
     torch::Tensor entropy;      ///< nats
@@ -21,10 +21,11 @@ torch::Tensor normalizedAdvantage(const torch::Tensor& advantage);
 
 /// Schulman et al., "Proximal Policy Optimization Algorithms" (2017), equations 7 and 9.
 /// logits [..., A]; value, action (int64), oldLogProbability, advantage and returns [...] (one leading shape). oldValue [...] is read
-/// only where the value loss is clipped: the larger of the squared errors of the value and of the value held within valueClipRange of it.
+/// only where the value loss is clipped: the larger of the squared errors of the value and of the value held within valueClipRange of it. entropyScale: of a
+/// shape that broadcasts to [...], on the entropy coefficient; 1 where it is undefined.
 PpoLoss ppoLoss(const torch::Tensor& logits, const torch::Tensor& value, const torch::Tensor& action,
                 const torch::Tensor& oldLogProbability, const torch::Tensor& advantage, const torch::Tensor& returns,
-                const PpoLossOptions& options, const torch::Tensor& oldValue = {});
+                const PpoLossOptions& options, const torch::Tensor& oldValue = {}, const torch::Tensor& entropyScale = {});
 
 /// Negative log likelihood of a Gaussian, mean over the targets that are known (not NaN), without the constant
 /// log(2 pi) / 2. Zero, with zero gradient, when none is known. All of one shape; where `weight` is given, one that broadcasts to it,

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "agent/distributed/RankGroup.h"
 #include "agent/ppo/BootstrapWeights.h"
-#include "agent/ppo/HeadLoss.h"
 #include "agent/ppo/LapTimer.h"
 #include "agent/ppo/MinibatchOrder.h"
 #include "agent/ppo/PpoLoss.h"
@@ -19,25 +19,6 @@ using torch::Tensor;
 
 /// Part i of `parts` of so many: as even as can be, in order.
 RowRange partOf(std::size_t all, std::size_t i, std::size_t parts) { return {all * i / parts, all * (i + 1) / parts}; }
-
-/// What one step of the optimiser learns from: B stretches (without a market: B samples, each a stretch of one step of one account), a rank's
-/// share of the whole minibatch.
-struct Minibatch {
-    Tensor state;                                        ///< [B, T, M, S]
-    Tensor action, logProbability, advantage, returns;   ///< [B, T, M]; the advantages normalised over the whole minibatch if asked for
-    Tensor features;                                     ///< [B, context + T, F], undefined without a market
-    Tensor targets;                                      ///< [B, T, H], undefined without forecasts
-    double knownTargets = 0.0;                           ///< of the whole minibatch
-    double samples = 0.0;                                ///< the same
-    Tensor memberWeights{};                              ///< [B, T, K], undefined without an ensemble
-
-    std::size_t count() const { return static_cast<std::size_t>(state.size(0)); }
-};
-
-Tensor cut(const Tensor& tensor, RowRange part)
-{
-    return tensor.narrow(0, static_cast<std::int64_t>(part.first), static_cast<std::int64_t>(part.size()));
-}
 
 Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options, torch::Device device,
                const std::function<Tensor(const Tensor&)>& asStretches)
@@ -61,6 +42,10 @@ Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market
         starts.push_back(buffer.startRow[static_cast<std::size_t>(indices[i].item<std::int64_t>())]);
     const auto first = starts.begin();
     const std::vector<std::int64_t> own(first + static_cast<std::ptrdiff_t>(share.first), first + static_cast<std::ptrdiff_t>(share.last));
+    if (buffer.temperature.defined())
+        batch.temperature = cut(buffer.temperature.index_select(0, indices), share).to(market.device());
+    if (buffer.entropyScale.defined())
+        batch.entropyScale = cut(buffer.entropyScale.index_select(0, indices), share).to(market.device());
     batch.features = market.stretches(own, network->encoder()->contextRows(), buffer.steps);
     if (!market.horizons().empty()) {
         const Tensor targets = market.targets(starts, buffer.steps);
@@ -79,101 +64,21 @@ Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, RowRan
     });
 }
 
-/// A part's share in the losses of the minibatch: the parts add up to its means.
-struct PartLoss {
-    LossSums heads;
-    double forecast = 0.0;
-    UpdateTimes times;
-
-    void add(const PartLoss& other)
-    {
-        heads += other.heads;
-        forecast += other.forecast;
-    }
-};
-
 /// Each rank left its part of the gradient and of the losses: afterwards all have the minibatch's, the same bits.
-void sumOverRanks(RankGroup& group, Tensor& gradients, PartLoss& loss)
+void sumOverRanks(RankGroup& group, Tensor& gradients, PartLoss& loss, std::vector<ReplayObservation>& observations)
 {
     LossSums& heads = loss.heads;
     const std::array sums{&heads.total, &heads.policy, &heads.value, &heads.entropy, &heads.approxKl, &heads.clipFraction, &loss.forecast};
-    Tensor losses = torch::empty({static_cast<std::int64_t>(sums.size())}, torch::kFloat64);
+    std::vector<double*> all(sums.begin(), sums.end());
+    for (ReplayObservation& seen : observations) // 0 of those that are another rank's
+        all.insert(all.end(), {&seen.surprise, &seen.valueError});
+    Tensor losses = torch::empty({static_cast<std::int64_t>(all.size())}, torch::kFloat64);
     double* const values = losses.data_ptr<double>();
-    for (std::size_t i = 0; i < sums.size(); ++i)
-        values[i] = *sums[i];
+    for (std::size_t i = 0; i < all.size(); ++i)
+        values[i] = *all[i];
     group.sum({gradients, losses});
-    for (std::size_t i = 0; i < sums.size(); ++i)
-        *sums[i] = values[i];
-}
-
-/// The same as headLoss by libtorch's operations, for other devices than the CPU; adds its loss to `total`.
-LossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSamples& samples, const PpoLossOptions& options, Tensor& total)
-{
-    const HeadOutput heads = network->heads(z, samples.state);
-    const PpoLoss loss = ppoLoss(heads.logits, heads.value, samples.action, samples.logProbability, samples.advantage, samples.returns, options);
-    const double share = static_cast<double>(samples.action.numel()) / samples.minibatch;
-    const Tensor part = loss.total * share;
-    total = total.defined() ? total + part : part;
-    const auto mean = [share](const Tensor& tensor) { return share * tensor.item<double>(); };
-    return {.total = part.item<double>(), .policy = mean(loss.policy), .value = mean(loss.value), .entropy = mean(loss.entropy),
-            .approxKl = mean(loss.approxKl), .clipFraction = mean(loss.clipFraction)};
-}
-
-/// Forward and backward pass over some stretches of the batch. Leaves their share of the gradient in the network.
-PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, const RunConfig::Ppo& options, UpdateSchedule schedule)
-{
-    const auto own = [part](const Tensor& tensor) { return cut(tensor, part); };
-    const PpoLossOptions lossOptions{.clipRange = options.clipRange,
-                                     .valueCoefficient = options.valueCoefficient,
-                                     .entropyCoefficient = schedule.entropyCoefficient,
-                                     .valueClipRange = 0.0};
-    HeadSamples samples{.state = own(batch.state), .action = own(batch.action), .logProbability = own(batch.logProbability),
-                        .advantage = own(batch.advantage), .returns = own(batch.returns), .marketShare = {}, .minibatch = batch.samples};
-
-    PartLoss sums;
-    LapTimer timer;
-    Tensor z;
-    Tensor total; // of what goes backward through libtorch
-    if (batch.features.defined()) {
-        z = network->encoder()(own(batch.features)).embedding;
-        timer.charge(sums.times.encode);
-        if (batch.targets.defined() && network->options().horizons > 0) {
-            const ForecastMembers forecast = network->forecastMembers(z);
-            const Tensor targets = own(batch.targets);
-            const double known = torch::isfinite(targets).sum().item<double>();
-            const Tensor weights = batch.memberWeights.defined() ? own(batch.memberWeights).unsqueeze(3) : Tensor();
-            const Tensor loss = gaussianNll(forecast.mean, forecast.logDeviation, targets.unsqueeze(2).expand_as(forecast.mean), weights)
-                                * (known / std::max(batch.knownTargets, 1.0));
-            sums.forecast = loss.item<double>();
-            total = loss * options.forecastCoefficient;
-        }
-    }
-    if (!samples.state.is_cpu()) {
-        sums.heads = headLossByAutograd(network, z, samples, lossOptions, total);
-        timer.charge(sums.times.heads);
-        total.backward();
-        timer.charge(sums.times.backward);
-        return sums;
-    }
-    const Tensor marketShare = z.defined() ? network->marketShare(z) : Tensor();
-    if (marketShare.defined())
-        samples.marketShare = marketShare.detach().contiguous();
-    Tensor marketGradient;
-    sums.heads = headLoss(network, samples, lossOptions, marketGradient);
-    timer.charge(sums.times.heads);
-    std::vector<Tensor> ends, gradients;
-    if (marketShare.defined()) {
-        ends.push_back(marketShare);
-        gradients.push_back(marketGradient);
-    }
-    if (total.defined()) {
-        ends.push_back(total);
-        gradients.push_back(torch::ones_like(total));
-    }
-    if (!ends.empty())
-        torch::autograd::backward(ends, gradients);
-    timer.charge(sums.times.backward);
-    return sums;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        *all[i] = values[i];
 }
 
 } // namespace
@@ -206,36 +111,50 @@ UpdateStatistics PpoUpdater::update(const RolloutBuffer& buffer, const RunConfig
         for (const Tensor& indices : minibatchIndices(buffer, options, samplesPerMinibatch, iteration, epoch)) {
             if (poll)
                 poll();
-            if (!step(buffer, indices, options, schedule, sums))
+            if (!step(buffer, indices, options, schedule, iteration, sums))
                 break;
         }
     }
     const double count = std::max<double>(1.0, static_cast<double>(sums.minibatches));
     for (double* sum : {&sums.policyLoss, &sums.valueLoss, &sums.forecastLoss, &sums.entropy, &sums.approxKl,
-                        &sums.clipFraction, &sums.gradNorm})
+                        &sums.clipFraction, &sums.gradNorm, &sums.replayValueLoss, &sums.replayForecastLoss})
         *sum /= count;
     return sums;
 }
 
 /// Returns false when the update must end here.
 bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const RunConfig::Ppo& options,
-                      UpdateSchedule schedule, UpdateStatistics& sums)
+                      UpdateSchedule schedule, std::int64_t iteration, UpdateStatistics& sums)
 {
     LapTimer timer;
     const std::size_t ranks = m_group ? static_cast<std::size_t>(m_group->size()) : 1;
     const RowRange share = partOf(static_cast<std::size_t>(indices.numel()), m_group ? static_cast<std::size_t>(m_group->rank()) : 0, ranks);
     const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network, m_seed, indices, share, options)
                                      : pickSamples(buffer, indices, share, options);
+    std::vector<ReplayDraw> draws;
+    if (m_replay)
+        draws = m_replay->draw(m_replayOptions, iteration, sums.minibatches, schedule.progress);
+    const RowRange drawShare = partOf(draws.size(), m_group ? static_cast<std::size_t>(m_group->rank()) : 0, ranks);
+    std::vector<Minibatch> segments;
+    for (std::size_t i = drawShare.first; i < drawShare.last; ++i)
+        segments.push_back(replayed(draws[i], draws.size()));
     timer.charge(sums.times.data);
     startThreads(share.size());
     const std::size_t parts = m_threads ? std::min(m_threads->count(), share.size()) : 1;
     std::vector<PartLoss> losses(parts);
+    std::vector<PartLoss> replayLosses(segments.size());
     m_optimizer.zeroGradients();
     const auto computePart = [&](std::size_t i) {
         AgentNetwork& network = i == 0 ? m_network : m_replicas[i - 1].network;
         if (i > 0)
             m_replicas[i - 1].gradients.zero_();
         losses[i] = backward(network, batch, partOf(batch.count(), i, parts), options, schedule);
+        UpdateSchedule ofReplay = schedule;
+        ofReplay.entropyCoefficient = 0.0; // of the present policy in the present market alone
+        for (std::size_t k = i; k < segments.size(); k += parts) {
+            replayLosses[k] = backward(network, segments[k], {0, 1}, options, ofReplay);
+            losses[i].times.add(replayLosses[k].times, 1.0);
+        }
     };
     if (m_threads)
         m_threads->run(parts, computePart);
@@ -248,12 +167,22 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
         if (i > 0)
             m_optimizer.addGradients(m_replicas[i - 1].gradients);
     }
+    std::vector<ReplayObservation> observations(draws.size(), {.record = 0, .surprise = 0.0, .valueError = 0.0});
+    std::array<double, 2> replayLoss{}; // value, forecast
+    for (std::size_t k = 0; k < segments.size(); ++k) {
+        const PartLoss& of = replayLosses[k];
+        replayLoss[0] += of.heads.value;
+        replayLoss[1] += of.forecast;
+        const double unweighted = of.heads.value * segments[k].samples / static_cast<double>(segments[k].action.numel());
+        observations[drawShare.first + k] = {.record = 0, .surprise = std::sqrt(of.surprise),
+                                             .valueError = segments[k].forecastsOnly ? -1.0 : std::sqrt(unweighted)};
+    }
     if (m_gradientHook)
         m_gradientHook(m_optimizer.gradients());
     double others = 0.0; // the parts, which have told their times
     timer.charge(others);
     if (m_group) {
-        sumOverRanks(*m_group, m_optimizer.gradients(), loss);
+        sumOverRanks(*m_group, m_optimizer.gradients(), loss, observations);
         timer.charge(sums.times.exchange);
     }
 
@@ -263,13 +192,21 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
             return false;
     }
     const double norm = m_optimizer.gradientNorm();
-    const bool lossIsFinite = std::isfinite(loss.heads.total + loss.forecast);
+    const double observed = std::accumulate(observations.begin(), observations.end(), 0.0,
+                                            [](double sum, const ReplayObservation& seen) { return sum + seen.surprise + seen.valueError; });
+    const bool lossIsFinite = std::isfinite(loss.heads.total + loss.forecast + observed);
     if (!lossIsFinite || !std::isfinite(norm)) {
         sums.notFinite = lossIsFinite ? "a gradient" : "a loss";
         return false;
     }
     m_optimizer.step(schedule.learningRate, norm, options.maxGradNorm);
     timer.charge(sums.times.optimizer);
+    for (std::size_t k = 0; k < draws.size(); ++k) {
+        observations[k].record = draws[k].record;
+        sums.observations.push_back(observations[k]);
+    }
+    sums.replayValueLoss += replayLoss[0];
+    sums.replayForecastLoss += replayLoss[1];
     sums.policyLoss += loss.heads.policy;
     sums.valueLoss += loss.heads.value;
     sums.forecastLoss += loss.forecast;
@@ -279,6 +216,26 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     sums.gradNorm += norm;
     ++sums.minibatches;
     return true;
+}
+
+Minibatch PpoUpdater::replayed(const ReplayDraw& draw, std::size_t draws)
+{
+    const auto at = [this](const Tensor& tensor) { return tensor.to(m_market->device()); };
+    const std::int64_t bars = draw.state.size(1);
+    // A mean over more than there are counts less.
+    const double inverse = static_cast<double>(draws) / std::max(draw.weight * m_replayOptions.coefficient, 1e-12);
+    Minibatch batch{.state = at(draw.state), .action = at(draw.action), .logProbability = at(draw.logProbability), .advantage = at(draw.advantage),
+                    .returns = at(draw.returns), .features = m_market->stretches({draw.row}, m_network->encoder()->contextRows(), bars), .targets = {},
+                    .samples = static_cast<double>(draw.action.numel()) * inverse};
+    batch.forecastsOnly = draw.age > m_replayOptions.staleness;
+    if (m_market->horizons().empty())
+        return batch;
+    batch.targets = m_market->targets({draw.row}, bars);
+    batch.knownTargets = std::max(1.0, torch::isfinite(batch.targets).sum().item<double>()) * inverse;
+    batch.measuresSurprise = true;
+    if (const std::int64_t members = m_network->options().members; members > 1)
+        batch.memberWeights = at(bootstrapWeights(m_seed, members, m_market->horizons().back(), {draw.row}, bars));
+    return batch;
 }
 
 void PpoUpdater::startThreads(std::size_t stretches)

@@ -9,49 +9,28 @@
 #include "agent/ppo/FlatAdam.h"
 #include "agent/ppo/GradientThreads.h"
 #include "agent/ppo/MarketTensors.h"
+#include "agent/ppo/MinibatchLoss.h"
 #include "agent/ppo/RolloutBuffer.h"
+#include "agent/replay/SurpriseReplay.h"
 #include "models/AgentNetwork.h"
 
 namespace btcai {
 
 class RankGroup;
 
-/// Seconds of one update. Where threads work side by side, the mean of theirs.
-struct UpdateTimes {
-    double data = 0.0;      ///< reading and normalising the features of the stretches
-    double encode = 0.0;    ///< the encoder's forward pass
-    double heads = 0.0;     ///< forward and backward pass of the heads, forward pass of the forecasts
-    double backward = 0.0;  ///< backward pass of the encoder and the forecasts
-    double exchange = 0.0;  ///< sums over the ranks, and waiting for them
-    double optimizer = 0.0;
-
-    void add(const UpdateTimes& other, double share)
-    {
-        data += share * other.data;
-        encode += share * other.encode;
-        heads += share * other.heads;
-        backward += share * other.backward;
-        exchange += share * other.exchange;
-        optimizer += share * other.optimizer;
-    }
-};
-
 /// Means over the minibatches of one update.
 struct UpdateStatistics {
     double policyLoss = 0.0, valueLoss = 0.0, forecastLoss = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
     double gradNorm = 0.0;
     std::int64_t minibatches = 0;
+    double replayValueLoss = 0.0, replayForecastLoss = 0.0; ///< of what was replayed, weighted as drawn
     bool stoppedByKl = false;
     /// What was not a finite number, "a loss" or "a gradient": nothing of that minibatch was applied, and the rest of the update was left out. Empty
     /// when all were.
     std::string notFinite;
     UpdateTimes times; ///< a sum
-};
-
-/// What may change from one update to the next.
-struct UpdateSchedule {
-    double learningRate = 0.0;
-    double entropyCoefficient = 0.0;
+    /// Of the segments that were replayed, in the order of the draws; to be made known to the replay once the update stands.
+    std::vector<ReplayObservation> observations;
 };
 
 /// The update of PPO. With a market, a minibatch is some whole stretches, so that each is encoded once per epoch for all its
@@ -73,6 +52,9 @@ public:
                             std::int64_t iteration, std::int64_t samplesPerMinibatch = 0,
                             const std::function<void()>& poll = {});
 
+    /// Minibatches learn from what it draws besides. It is only read here.
+    void setReplay(const SurpriseReplay* replay, RunConfig::Replay options) { m_replay = replay, m_replayOptions = options; }
+
     /// Called with the gradients [P] of each minibatch, with a group this rank's part, before they are looked at; tests spoil them here.
     void setGradientHook(std::function<void(torch::Tensor&)> hook) { m_gradientHook = std::move(hook); }
 
@@ -80,7 +62,9 @@ private:
     std::vector<torch::Tensor> minibatchIndices(const RolloutBuffer& buffer, const RunConfig::Ppo& options,
                                                 std::int64_t samplesPerMinibatch, std::int64_t iteration, std::int64_t epoch) const;
     bool step(const RolloutBuffer& buffer, const torch::Tensor& indices, const RunConfig::Ppo& options, UpdateSchedule schedule,
-              UpdateStatistics& sums);
+              std::int64_t iteration, UpdateStatistics& sums);
+    /// A minibatch of each draw, whose losses count as the draw's weight says among `draws`.
+    Minibatch replayed(const ReplayDraw& draw, std::size_t draws);
     void startThreads(std::size_t stretches);
 
     AgentNetwork m_network;
@@ -96,6 +80,8 @@ private:
     std::uint64_t m_seed;
     RankGroup* m_group;
     std::function<void(torch::Tensor&)> m_gradientHook;
+    const SurpriseReplay* m_replay = nullptr;
+    RunConfig::Replay m_replayOptions;
 };
 
 } // namespace btcai

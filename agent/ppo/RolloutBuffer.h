@@ -22,6 +22,16 @@ struct RolloutBuffer {
     torch::Tensor truncated;      ///< [G, T, M] uint8
     torch::Tensor advantage;      ///< [G, T, M] float
     torch::Tensor returns;        ///< [G, T, M] float
+    /// [G, T] float: root mean square, over the horizons, of the forecast's error in units of its deviation; 0 where no outcome is known. 0 where nobody asked for it.
+    torch::Tensor surprise;
+    torch::Tensor temperature;    ///< [G, T] float, that actions were drawn with: the policy is softmax(logits / temperature); undefined for 1
+    torch::Tensor entropyScale;   ///< [G, T] float, what the entropy of these samples counts; undefined for 1
+
+    /// Embeddings of some bars, spread evenly: [G, n, D]; undefined where nobody asked for them.
+    torch::Tensor sampledEmbeddings;
+    /// Bars at which an account opened a position: embedding [G, K, D], time from which on the outcome is known [G, K] int64 (UTC seconds), and log return over
+    /// the sizing horizon [G, K] double, NaN where there are fewer than K such bars or the outcome is not known. Undefined where nobody asked.
+    torch::Tensor situationEmbedding, situationClosedAt, situationOutcome;
 
     /// Fills advantage and returns.
     void estimateAdvantages(double gamma, double lambda);

@@ -21,13 +21,14 @@ void SampleLoss::add(const LossSample& sample, const float* logits, float value,
     const float clipped = std::clamp(ratio, 1.0F - m_clip, 1.0F + m_clip) * sample.advantage;
     m_sums.policy -= std::min(free, clipped);
     m_sums.entropy += entropy;
+    m_scaledEntropy += sample.entropyScale * entropy;
     m_sums.approxKl += ratio - 1.0F - logRatio;
     m_sums.clipFraction += std::abs(ratio - 1.0F) > m_clip ? 1.0 : 0.0;
 
     const auto share = static_cast<float>(m_share);
     // Where the clipped term is the smaller one, the ratio no longer moves it. A NaN goes on, to be caught in the gradient.
     const float byLogProbability = clipped < free ? 0.0F : -share * free;
-    const float byEntropy = share * static_cast<float>(m_options.entropyCoefficient);
+    const float byEntropy = share * static_cast<float>(m_options.entropyCoefficient) * sample.entropyScale;
     for (std::size_t a = 0; a < m_log.size(); ++a)
         logitsGradient[a] = -byLogProbability * m_probability[a] + byEntropy * m_probability[a] * (m_log[a] + entropy);
     logitsGradient[sample.action] += byLogProbability;
@@ -56,7 +57,7 @@ LossSums SampleLoss::sums() const
 {
     LossSums means = m_sums;
     means *= m_share;
-    means.total = means.policy + m_options.valueCoefficient * means.value - m_options.entropyCoefficient * means.entropy;
+    means.total = means.policy + m_options.valueCoefficient * means.value - m_options.entropyCoefficient * m_share * m_scaledEntropy;
     return means;
 }
 

@@ -18,6 +18,7 @@ struct LossSample {
     std::int64_t action;
     float logProbability, advantage, returns;
     float oldValue = 0.0F; ///< of the rollout; read only where the value loss is clipped
+    float entropyScale = 1.0F; ///< on the entropy coefficient
 };
 
 /// Some samples' part of the means over a minibatch that PpoLoss holds.
@@ -58,6 +59,7 @@ private:
     float m_clip;
     double m_share;
     std::vector<float> m_log, m_probability; ///< [actions]
+    double m_scaledEntropy = 0.0;
     LossSums m_sums;
 };
 

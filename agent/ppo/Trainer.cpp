@@ -85,6 +85,7 @@ void Trainer::Session::prepare(bool resume)
     optimizer.emplace(*network);
     const auto seed = static_cast<std::uint64_t>(config.seed);
     env->reset(seed);
+    startMechanisms();
     if (latest)
         restore(folder->checkpoints() / *latest, *loaded);
     if (group)
@@ -94,6 +95,10 @@ void Trainer::Session::prepare(bool resume)
     if (calibration)
         collector->calibrate(*calibration);
     updater.emplace(network, *optimizer, &*tensors, seed, group);
+    if (replay)
+        collector->measureSurprise();
+    if (memory)
+        collector->remember(*memory, dataset.market->timestamp(dataset.regimes.size() - 1));
     if (hooks.beforeStep)
         updater->setGradientHook([this](torch::Tensor& gradients) { hooks.beforeStep(progress.iteration, gradients); });
     buffer.emplace(config.train.stretches, config.train.rolloutBars, config.train.accounts, static_cast<std::int64_t>(env->observationSize()));
@@ -139,6 +144,12 @@ void Trainer::Session::restore(const std::filesystem::path& checkpoint, const Ch
         env->restore(loaded.environment);
     progress = loaded.progress;
     calibration = loaded.calibration;
+    exploration = loaded.exploration;
+    forMechanisms([&](const char* name, auto& mechanism, std::optional<TensorFile> Checkpoint::*part) {
+        if (!(loaded.*part))
+            throw Error(ErrorKind::Corrupt, "{}: holds no {}.safetensors, which this run's configuration asks for", checkpoint.string(), name);
+        mechanism.restore(*(loaded.*part));
+    });
     calibrationChanged = calibration.has_value();
     checkpointedStep = progress.step;
 }
@@ -153,9 +164,9 @@ UpdateSchedule Trainer::Session::schedule() const
 {
     const double share = progressShare();
     const double learningRateLeft = config.ppo.annealLearningRate ? 1.0 - share : 1.0;
-    const double entropyLeft = config.ppo.entropyShare > 0.0 ? std::max(0.0, 1.0 - share / config.ppo.entropyShare) : 1.0;
     return {.learningRate = config.ppo.learningRate * progress.learningRateScale * learningRateLeft,
-            .entropyCoefficient = config.ppo.entropyCoefficient * entropyLeft};
+            .entropyCoefficient = exploration.coefficient(config, share),
+            .progress = share};
 }
 
 void Trainer::Session::applyChangedFields()
@@ -191,6 +202,10 @@ void Trainer::Session::iterate()
     if (hooks.beforeRollout)
         hooks.beforeRollout(progress.iteration, *network);
 
+    collector->explore({.familiarity = familiarity ? &*familiarity : nullptr, .entropy = config.explore.familiarity,
+                        .temperature = config.explore.temperature * exploration.left(config, progressShare())});
+    if (replay)
+        updater->setReplay(&*replay, config.replay);
     collector->collect(progress.iteration, ownBuffer(), pollNow);
     const double rolloutSeconds = secondsSince(began) - pausedSeconds;
     const UpdateSchedule now = schedule();
@@ -210,12 +225,44 @@ void Trainer::Session::iterate()
     if (group)
         finishIteration();
     begun.reset();
-    if (update.notFinite.empty())
+    if (update.notFinite.empty()) {
         progress.nanRetries = 0;
-    else
+        remember(update);
+    } else
         recover(update.notFinite);
     if (leads())
         reportIteration(update, now, rolloutSeconds, seconds - rolloutSeconds);
+}
+
+void Trainer::Session::startMechanisms()
+{
+    const std::int64_t width = config.model.width;
+    if (config.replay.segments > 0)
+        replay.emplace(config, static_cast<std::int64_t>(env->observationSize()));
+    if (config.explore.familiarity > 0.0 || config.explore.temperature > 0.0)
+        familiarity.emplace(width);
+    if (config.memory.capacity > 0)
+        memory.emplace(config.memory, width);
+}
+
+/// What later iterations learn of this one, now that it stands.
+void Trainer::Session::remember(const UpdateStatistics& update)
+{
+    exploration.observe(config, buffer->reward.mean().item<double>(), update.entropy, progressShare());
+    if (replay) {
+        replay->observe(update.observations);
+        replay->add(*buffer, progress.iteration - 1);
+    }
+    if (familiarity)
+        familiarity->add(buffer->sampledEmbeddings.flatten(0, 1));
+    if (memory) {
+        const torch::Tensor outcome = buffer->situationOutcome.flatten();
+        const torch::Tensor known = torch::isfinite(outcome);
+        const torch::Tensor outcomes = outcome.masked_select(known), closedAt = buffer->situationClosedAt.flatten().masked_select(known);
+        memory->add(buffer->situationEmbedding.flatten(0, 1).index({known}),
+                    {closedAt.data_ptr<std::int64_t>(), static_cast<std::size_t>(closedAt.numel())},
+                    {outcomes.data_ptr<double>(), static_cast<std::size_t>(outcomes.numel())});
+    }
 }
 
 /// Advantages and update of the rollout. Looks for what is not finite, at any rank, at every step of the way.
@@ -290,7 +337,12 @@ void Trainer::Session::calibrate(const RunCalibration& fitted)
 
 bool Trainer::Session::evaluateValidation()
 {
-    const EvaluationResult result = evaluatePart(network, dataset, *tensors, config, "validation", progress.step, nullptr, [this] { poll(); });
+    if (memory) {
+        memory->index();
+        memoryIndexed = true;
+    }
+    const EvaluationResult result = evaluatePart(network, dataset, *tensors, config, "validation", progress.step, nullptr, [this] { poll(); },
+                                                 memory ? &*memory : nullptr);
     calibrate(*result.fitted);
     calibrationChanged = true;
     sink.send(result.evaluation);
@@ -317,9 +369,10 @@ bool Trainer::Session::checkpointDue()
 void Trainer::Session::save(bool best)
 {
     const auto began = SteadyClock::now();
-    const Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .features = dataset.identity, .dataHash = dataset.dataHash,
-                                .configToml = toToml(config), .environment = group ? environment : env->snapshot(),
-                                .calibration = calibration};
+    Checkpoint checkpoint{.progress = progress, .normalizer = dataset.normalizer, .features = dataset.identity, .dataHash = dataset.dataHash,
+                          .configToml = toToml(config), .environment = group ? environment : env->snapshot(),
+                          .calibration = calibration, .exploration = exploration};
+    forMechanisms([&](const char*, const auto& mechanism, std::optional<TensorFile> Checkpoint::*part) { checkpoint.*part = mechanism.snapshot(); });
     const std::string name = saveCheckpoint(folder->checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
     checkpointedStep = progress.step;
     checkpointedAt = SteadyClock::now();
@@ -357,7 +410,7 @@ TrainingResult Trainer::Session::finish()
         save(false);
     if (result.end == TrainingEnd::Finished) {
         EvaluationResult test = evaluatePart(network, dataset, *tensors, config, "test", progress.step, calibration ? &*calibration : nullptr,
-                                             [this] { poll(); });
+                                             [this] { poll(); }, memory ? &*memory : nullptr);
         sink.send(test.evaluation);
         for (const auto& judged : test.calibrations)
             sink.send(judged);

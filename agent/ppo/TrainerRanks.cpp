@@ -18,6 +18,7 @@ constexpr auto kPreparingPatience = std::chrono::minutes(30);
 // What rank 0 tells the others before each iteration; any other text is a changed configuration.
 constexpr std::string_view kIterate = "iterate";
 constexpr std::string_view kEnd = "end";
+constexpr std::string_view kIndexMemory = "index memory";
 constexpr std::string_view kCalibrate = "calibrate "; // and the calibration as JSON
 constexpr std::size_t kLongestName = 32; ///< of what was not finite
 
@@ -52,8 +53,10 @@ void Trainer::Session::shareStart(std::optional<Checkpoint>& loaded)
     config = parseRunConfig(group->share(), "the configuration of rank 0");
     if (const std::string state = group->share(); !state.empty())
         loaded = checkpointOfState(parseJson(state, "the state of rank 0", {.maxBytes = state.size()}));
-    if (loaded)
+    if (loaded) {
         progress = loaded->progress;
+        exploration = loaded->exploration;
+    }
 }
 
 /// Rank 0's weights and environments, once every rank has what they are about.
@@ -74,6 +77,13 @@ void Trainer::Session::shareState(bool loaded)
                           static_cast<std::size_t>(group->size()));
     }
     environment = env->joinedSnapshot(group->gather(env->snapshot()));
+    if (!loaded)
+        return;
+    forMechanisms([&](const char* name, auto& mechanism, std::optional<TensorFile> Checkpoint::*) {
+        const std::string bytes = group->share(leads() ? writeTensorFile(mechanism.snapshot()) : std::string());
+        if (!leads())
+            mechanism.restore(parseTensorFile(bytes, fmt::format("the {} of rank 0", name)));
+    });
 }
 
 /// Whether another iteration comes: rank 0 decides, and tells the others of it, of a changed configuration and of a new calibration.
@@ -84,7 +94,9 @@ bool Trainer::Session::goOn()
             const std::string order = group->share();
             if (order == kIterate || order == kEnd)
                 return order == kIterate;
-            if (order.starts_with(kCalibrate))
+            if (order == kIndexMemory)
+                memory->index();
+            else if (order.starts_with(kCalibrate))
                 calibrate(RunCalibration::fromJson(parseJson(order.substr(kCalibrate.size()), "the calibration of rank 0", {.maxBytes = order.size()})));
             else
                 config = parseRunConfig(order, "the configuration of rank 0");
@@ -96,6 +108,8 @@ bool Trainer::Session::goOn()
     if (group) {
         if (std::exchange(configChanged, false))
             group->share(toToml(config));
+        if (std::exchange(memoryIndexed, false))
+            group->share(kIndexMemory);
         if (std::exchange(calibrationChanged, false))
             group->share(std::string(kCalibrate) + calibration->toJson().dump());
         group->share(more ? kIterate : kEnd);

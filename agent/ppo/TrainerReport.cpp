@@ -140,6 +140,14 @@ void Trainer::Session::reportIteration(const UpdateStatistics& update, UpdateSch
                                      {"clip_fraction", update.clipFraction},
                                      {"grad_norm", update.gradNorm}});
     }
+    if (replay)
+        values.emplace_back("replay_priority", replay->meanPriority());
+    if (const auto familiar = collector->meanFamiliarity())
+        values.emplace_back("familiarity", *familiar);
+    if (memory)
+        values.emplace_back("memory_size", static_cast<double>(memory->size()));
+    if (const auto recalled = collector->meanRecalled())
+        values.emplace_back("memory_recalled", *recalled);
     if (rolloutIsWhole)
         values.emplace_back("explained_variance", explainedVariance(*buffer));
     values.insert(values.end(), {{"learning_rate", used.learningRate},

@@ -3,11 +3,14 @@
 #include <chrono>
 #include <optional>
 
+#include "agent/exploration/Familiarity.h"
+#include "agent/memory/ContextMemory.h"
 #include "agent/ppo/Checkpoint.h"
 #include "agent/ppo/Collector.h"
 #include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/PpoUpdater.h"
 #include "agent/ppo/Trainer.h"
+#include "agent/replay/SurpriseReplay.h"
 #include "base/Log.h"
 
 namespace btcai {
@@ -54,10 +57,15 @@ struct Trainer::Session {
     std::optional<TradingEnv> env;
     std::optional<Collector> collector;
     std::optional<PpoUpdater> updater;
+    EntropySchedule exploration;
+    std::optional<SurpriseReplay> replay; ///< these where the configuration asks for them
+    std::optional<Familiarity> familiarity;
+    std::optional<ContextMemory> memory;
     std::optional<RolloutBuffer> buffer;      ///< all stretches
     std::optional<RolloutBuffer> shareBuffer; ///< with a group: this rank's stretches
     RunProgress progress;
     std::optional<RunCalibration> calibration; ///< of the latest evaluation of the validation part
+    bool memoryIndexed = false;      ///< since the other ranks were last told
     bool calibrationChanged = false; ///< since the other ranks were last told
     /// With a group: the environments of all ranks at the end of the latest iteration, as one.
     std::vector<std::uint8_t> environment;
@@ -112,6 +120,18 @@ struct Trainer::Session {
     UpdateSchedule schedule() const;
     void applyChangedFields();
     void iterate();
+    void startMechanisms();
+    /// Calls visit(name, mechanism, its part of a checkpoint) for each there is.
+    template <typename Visit> void forMechanisms(const Visit& visit)
+    {
+        if (replay)
+            visit("replay", *replay, &Checkpoint::replay);
+        if (familiarity)
+            visit("familiarity", *familiarity, &Checkpoint::familiarity);
+        if (memory)
+            visit("memory", *memory, &Checkpoint::memory);
+    }
+    void remember(const UpdateStatistics& update);
     UpdateStatistics learn(UpdateSchedule now, const std::function<void()>& pollNow);
     void reportIteration(const UpdateStatistics& update, UpdateSchedule schedule, double rolloutSeconds, double updateSeconds);
     std::string agreed(std::string_view notFinite);

@@ -169,7 +169,7 @@ int runEvaluate(const EvaluateOptions& options)
     const MarketTensors tensors(stage.dataset, forecastHorizons(agent.config), device);
     const auto& calibration = agent.checkpoint.calibration;
     EvaluationResult result = evaluateRows(agent.network, stage.dataset, tensors, agent.config, stage.rows, stage.name, agent.checkpoint.progress.step,
-                                           calibration ? &*calibration : nullptr);
+                                           calibration ? &*calibration : nullptr, {}, agent.memory ? &*agent.memory : nullptr);
     const bool isSizedRaw = !calibration && !result.fitted && EntrySizer(agent.config, tensors).isOn();
     Json attainable;
     if (!options.baselines.empty())

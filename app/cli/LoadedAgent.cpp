@@ -27,7 +27,10 @@ LoadedAgent loadAgent(const std::string& run, const std::string& checkpointName)
     AgentNetwork network = makeAgentNetwork(sizes, config.seed);
     loadWeights(checkpoints / *name, network, nullptr);
     const auto context = static_cast<std::size_t>(network->encoder()->contextRows());
-    return {*name, std::move(checkpoint), std::move(config), std::move(network), context};
+    std::optional<ContextMemory> memory;
+    if (checkpoint.memory)
+        memory.emplace(config.memory, config.model.width).restore(*checkpoint.memory);
+    return {*name, std::move(checkpoint), std::move(config), std::move(network), context, std::move(memory)};
 }
 
 } // namespace btcai::cli

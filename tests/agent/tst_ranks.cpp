@@ -43,11 +43,20 @@ RunConfig sizedRankConfig()
     return config;
 }
 
+/// The same with replay, exploration and memory.
+RunConfig fullRankConfig()
+{
+    RunConfig config = withEveryMechanism(rankConfig());
+    config.train.evaluateEvery = 2;
+    return config;
+}
+
 void addConfigurations()
 {
-    QTest::addColumn<bool>("sized");
-    QTest::newRow("plain") << false;
-    QTest::newRow("ensemble, sized by calibrated confidence") << true;
+    QTest::addColumn<RunConfig (*)()>("configuration");
+    QTest::newRow("plain") << &rankConfig;
+    QTest::newRow("ensemble, sized by calibrated confidence") << &sizedRankConfig;
+    QTest::newRow("replay, exploration, memory and ensemble") << &fullRankConfig;
 }
 
 /// Runs `task` as each rank of a group, in a thread of its own; what a rank throws is kept. `onThisMachine`: as many ranks as they believe to be
@@ -301,8 +310,9 @@ private slots:
     void theRunIsThatOfOneRank_data() { addConfigurations(); }
     void theRunIsThatOfOneRank()
     {
-        QFETCH(bool, sized);
-        const RunConfig config = sized ? sizedRankConfig() : rankConfig();
+        using Configuration = RunConfig (*)();
+        QFETCH(Configuration, configuration);
+        const RunConfig config = configuration();
         Run ranks, alone;
         QVERIFY(!failed(ranks.train(config, 2)));
         alone.trainAlone(config);
@@ -362,8 +372,9 @@ private slots:
     void stoppedAndResumedIsUndisturbed_data() { addConfigurations(); }
     void stoppedAndResumedIsUndisturbed()
     {
-        QFETCH(bool, sized);
-        const RunConfig config = sized ? sizedRankConfig() : rankConfig();
+        using Configuration = RunConfig (*)();
+        QFETCH(Configuration, configuration);
+        const RunConfig config = configuration();
         Run whole;
         QVERIFY(!failed(whole.train(config, 2)));
         for (const std::int64_t stop : {1, 3}) {

@@ -96,6 +96,7 @@ class TrainerTest : public QObject {
         QTest::newRow("one forecast") << 1 << "fixed";
         QTest::newRow("three forecasts") << 3 << "fixed";
         QTest::newRow("sized by a calibrated forecast") << 1 << "confidence";
+        QTest::newRow("replay, exploration, memory and ensemble") << 0 << "all";
     }
 
 private slots:
@@ -118,7 +119,10 @@ private slots:
     {
         RunConfig config = tinyConfig();
         QFETCH(int, members);
-        config.forecast.members = members;
+        if (members > 0)
+            config.forecast.members = members;
+        else
+            config = withEveryMechanism(config);
         config.ppo.stretchesPerMinibatch = 2;
         config.ppo.epochs = 1;
         config.ppo.maxGradNorm = 1e6;
@@ -147,8 +151,13 @@ private slots:
         QFETCH(int, members);
         QFETCH(QString, sizing);
         RunConfig config = tinyConfig();
-        config.forecast.members = members;
-        config.sizing.method = sizing.toStdString();
+        if (members > 0) {
+            config.forecast.members = members;
+            config.sizing.method = sizing.toStdString();
+        } else {
+            config = withEveryMechanism(config);
+            config.train.evaluateEvery = 2; // so that there is something to recall
+        }
         const BarSeries series = smallSeries();
         Run whole;
         whole.train(config, false, {}, series);

@@ -63,6 +63,24 @@ inline RunConfig tinyConfig()
     return config;
 }
 
+/// Everything that a run may learn by besides: replay, exploration by familiarity, memory (which needs sized entries) and an ensemble.
+inline RunConfig withEveryMechanism(RunConfig config)
+{
+    config.forecast.members = 3;
+    config.sizing.method = "confidence";
+    config.replay.segments = 2;
+    config.replay.bars = 8;
+    config.replay.accounts = 2;
+    config.replay.capacity = 12;
+    config.explore.decay = "adaptive";
+    config.explore.familiarity = 0.5;
+    config.explore.temperature = 0.5;
+    config.memory.capacity = 64;
+    config.memory.similarity = 0.0;
+    config.memory.prior = 2.0;
+    return config;
+}
+
 inline BarSeries tinySeries()
 {
     return makeSyntheticMarket({.bars = 2600, .seed = 5}).series;
