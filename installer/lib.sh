@@ -9,7 +9,7 @@ packages_core=(
     libtorch-dev
     libopenblas-openmp-dev # without it the BLAS is the reference one, 60 times slower
     libgloo-dev
-    libhdf5-dev libspdlog-dev libfmt-dev libeigen3-dev libssl-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev
+    libhdf5-dev libspdlog-dev libfmt-dev libeigen3-dev libssl-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libhnswlib-dev
     libsqlite3-dev libarchive-dev libzstd-dev zlib1g-dev librandom123-dev
 )
 # To build and show the window. qt6-wayland is the platform plugin for a session without X.

@@ -13,8 +13,10 @@ void gatherRollout(RankGroup& group, const RolloutBuffer& own, RolloutBuffer& al
     for (torch::Tensor RolloutBuffer::*part :
          {&RolloutBuffer::temperature, &RolloutBuffer::entropyScale, &RolloutBuffer::sampledEmbeddings, &RolloutBuffer::situationEmbedding,
           &RolloutBuffer::situationClosedAt, &RolloutBuffer::situationOutcome}) {
-        if (!(own.*part).defined())
+        if (!(own.*part).defined()) {
+            all.*part = torch::Tensor(); // not what an earlier rollout left
             continue;
+        }
         std::vector<std::int64_t> shape = (own.*part).sizes().vec();
         shape[0] = all.stretches;
         all.*part = torch::empty(shape, (own.*part).scalar_type());

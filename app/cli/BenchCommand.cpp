@@ -204,6 +204,7 @@ void addBenchCommand(CLI::App& app, Action& action)
     train->add_flag("--json", options->json, "Print JSON");
     addFieldOptions(*train, options->fields);
     train->callback([&action, options] { action = [options](const LogOptions&) { return runBenchTrain(*options); }; });
+    addBenchAblate(*command, action);
     addBenchData(*command, action);
     addBenchDecide(*command, action);
     addBenchEnv(*command, action);

@@ -39,6 +39,7 @@ void addBenchData(CLI::App& bench, Action& action);
 void addBenchDecide(CLI::App& bench, Action& action);
 void addBenchEnv(CLI::App& bench, Action& action);
 void addBenchFeatures(CLI::App& bench, Action& action);
+void addBenchAblate(CLI::App& bench, Action& action);
 void addBenchLearn(CLI::App& bench, Action& action);
 void addBenchPpo(CLI::App& bench, Action& action);
 

@@ -84,6 +84,31 @@ private slots:
         QCOMPARE(limited.size(logits, kLong, 0, 1), 0.0);
     }
 
+    // Three situations like this one, two of which rose, and a prior of 2: for a confidence of 0.665241 in long (2 x 0.665241 + 2) / (2 + 3) = 0.666096, and for
+    // one of 0.090031 in short (2 x 0.090031 + 1) / 5 = 0.236012. What is not over at the bar's close does not count.
+    void similarSituationsHaveTheirSay()
+    {
+        const std::vector<float> logits{0.0F, 1.0F, -1.0F};
+        EntrySizer s = sizer({{"sizing.method", "confidence"}, {"memory.capacity", "10"}, {"memory.prior", "2"}});
+        s.setForecasts(forecasts(0.0, 0.01));
+        ContextMemory memory({.capacity = 10, .neighbours = 8, .similarity = 0.9, .prior = 2.0}, 4);
+        memory.add(torch::ones({3, 4}), std::vector<std::int64_t>{1000, 1000, 1300}, std::vector<double>{0.01, -0.01, 0.02});
+        memory.index();
+        s.remember(&memory);
+        QVERIFY(!s.meanRecalled());
+        s.setSituations(torch::ones({1, 2, 4}), {1000}, 300);
+        QVERIFY(near(s.size(logits, kLong, 0, 1), 0.66609638));
+        QVERIFY(near(s.size(logits, kShort, 0, 1), 0.23601223));
+        QVERIFY(near(s.size(logits, kLong, 0, 0), (2.0 * 0.66524096 + 1.0) / 4.0)); // one bar before, two were over
+        QCOMPARE(s.meanRecalled().value(), 2.5);
+        s.setSituations(torch::ones({1, 2, 4}), {1000}, 300, 1299); // the second bar is no part of the data
+        QVERIFY(near(s.size(logits, kLong, 0, 1), 0.66524096));
+        s.setSituations(-torch::ones({1, 2, 4}), {1000}, 300); // another situation
+        QVERIFY(near(s.size(logits, kLong, 0, 1), 0.66524096));
+        s.remember(nullptr);
+        QVERIFY(near(s.size(logits, kLong, 0, 1), 0.66524096));
+    }
+
     void uncertaintyAloneTakesFromTheFullSize()
     {
         EntrySizer s = sizer({{"sizing.method", "uncertainty"}, {"sizing.max_uncertainty", "0.04"}, {"sizing.uncertainty_penalty", "0.5"}});

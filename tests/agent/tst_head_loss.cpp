@@ -70,8 +70,9 @@ struct Case {
         optimizer.zeroGradients();
         const Tensor zLeaf = z.defined() ? z.clone().requires_grad_() : z;
         const HeadOutput heads = network->heads(zLeaf, samples.state);
-        const PpoLoss loss = ppoLoss(heads.logits, heads.value, samples.action, samples.logProbability, samples.advantage,
-                                     samples.returns, options);
+        const Tensor logits = samples.temperature.defined() ? heads.logits / samples.temperature.unsqueeze(2).unsqueeze(3) : heads.logits;
+        const PpoLoss loss = ppoLoss(logits, heads.value, samples.action, samples.logProbability, samples.advantage, samples.returns, options, {},
+                                     samples.entropyScale.defined() ? samples.entropyScale.unsqueeze(2) : Tensor());
         const double share = 0.5;
         (loss.total * share).backward();
         Result result;
@@ -137,6 +138,25 @@ private slots:
             const Tensor weight = c.network->named_parameters()["heads_market.weight"];
             QVERIFY(distance(torch::matmul(hand.marketGradient, weight), autograd.marketGradient) < 2e-4);
         }
+    }
+
+    // With a temperature and a weight of the entropy that differ from bar to bar.
+    void exploringEqualsAutograd()
+    {
+        torch::manual_seed(11);
+        Case c({10, 32, 1, 3, 2, 30, 7, true, true});
+        c.samples.temperature = 1.0 + torch::rand({2, 30});
+        c.samples.entropyScale = 2.0 * torch::rand({2, 30});
+        c.options.entropyCoefficient = 0.5;
+        const Case::Result hand = c.byHand(), autograd = c.byAutograd();
+        QVERIFY(std::abs(hand.sums.total - autograd.sums.total) < 1e-5);
+        QVERIFY(distance(torch::matmul(hand.marketGradient, c.network->named_parameters()["heads_market.weight"]), autograd.marketGradient) < 2e-4);
+        c.samples.temperature = Tensor();
+        QVERIFY(std::abs(c.byHand().sums.total - hand.sums.total) > 1e-3);
+        c.samples.entropyScale = Tensor();
+        const double plain = c.byHand().sums.total;
+        c.samples.entropyScale = torch::ones({2, 30});
+        QVERIFY(c.byHand().sums.total == plain);
     }
 
     // What is not a number must reach the gradient, where the updater looks for it.

@@ -171,6 +171,29 @@ private slots:
         QVERIFY(unknown.code == 2 && unknown.json()["error"]["message"].get<std::string>().find("cartpole") != std::string::npos);
     }
 
+    void benchAblateTellsItsFigures()
+    {
+        const QStringList small{"--data", "synthetic:planted,bars=6000", "--steps", "64", "--threads", "1", "--train.stretches", "2", "--train.accounts", "2",
+                                "--train.rollout_bars", "16", "--model.lookback_bars", "16", "--model.width", "16", "--model.heads", "2", "--model.layers", "1",
+                                "--model.horizons", "1,4", "--replay.bars", "8"};
+        const CliResult result = runBtcai(QStringList{"bench", "ablate", "--mechanism", "replay,memory", "--seeds", "2", "--json"} + small);
+        QVERIFY2(result.code == 0, result.shown());
+        const Json json = result.json();
+        QVERIFY(json["bench"] == "ablate" && json["part"] == "validation" && json["results"].size() == 2);
+        const Json replayed = json["results"][0];
+        QVERIFY(replayed["mechanism"] == "replay" && replayed["on"]["replay.segments"] == "2");
+        QCOMPARE(replayed["figures"].size(), std::size_t{4});
+        for (const Json& figure : replayed["figures"]) {
+            const auto with = figure["with"].get<std::vector<double>>(), without = figure["without"].get<std::vector<double>>();
+            const double a = with[0] - without[0], b = with[1] - without[1];
+            QVERIFY(std::abs(figure["difference"].get<double>() - (a + b) / 2.0) < 1e-9);
+            // Two pairs: the standard error is half of what they differ by, and t with one degree of freedom 12.706.
+            QVERIFY(std::abs(figure["interval_95"][1].get<double>() - (a + b) / 2.0 - 12.706 * std::abs(a - b) / 2.0) < 1e-6);
+        }
+        const CliResult unknown = runBtcai({"bench", "ablate", "--mechanism", "luck", "--json"});
+        QVERIFY(unknown.code == 2 && unknown.json()["error"]["message"].get<std::string>().find("ensemble") != std::string::npos);
+    }
+
 private:
     QStringList replay(const QStringList& more) const
     {
