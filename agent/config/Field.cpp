@@ -70,6 +70,9 @@ const std::array kFields{
           "The validation part is traded after this many iterations, for the charts and the best checkpoint.",
           BTCAI_AT(train.evaluateEvery)},
 
+    Field{"train.tensorboard", "", "Write for TensorBoard", "", 0, 0, {}, false, true,
+          "Figures are also written to the folder tensorboard of the run, as they come, for TensorBoard to show.", BTCAI_AT(train.tensorboard)},
+
     Field{"quality.allow_bad", "", "Train on bad data", "", 0, 0, {}, false, true,
           "Train even where the data check finds errors. Without it such data are refused.", BTCAI_AT(quality.allowBad)},
 

@@ -28,6 +28,7 @@ struct RunConfig {
         double checkpointSeconds = 5.0;
         std::int64_t checkpointKeep = 3;
         std::int64_t evaluateEvery = 10;
+        bool tensorboard = false;
         bool operator==(const Train&) const = default;
     } train;
 

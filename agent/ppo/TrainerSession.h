@@ -11,6 +11,7 @@
 #include "agent/ppo/PpoUpdater.h"
 #include "agent/ppo/Trainer.h"
 #include "agent/replay/SurpriseReplay.h"
+#include "agent/run/TensorBoardSink.h"
 #include "base/Log.h"
 
 namespace btcai {
@@ -32,7 +33,8 @@ struct LastGood {
 /// Everything of one run, built by prepare() and used by the loop.
 struct Trainer::Session {
     Session(RunFolder& f, RunConfig c, EventSink& s, RunControl& r, DataSource series, RankGroup* g)
-        : folder(&f), config(std::move(c)), sink(s), control(r), source(std::move(series)), group(g)
+        : folder(&f), config(std::move(c)), tensorBoard(config.train.tensorboard ? std::make_unique<TensorBoardSink>(f.path() / "tensorboard", s) : nullptr),
+          sink(tensorBoard ? *tensorBoard : s), control(r), source(std::move(series)), group(g)
     {
     }
     Session(RankGroup& g, DataSource series) : sink(silent), control(ownControl), source(std::move(series)), group(&g) {}
@@ -43,6 +45,7 @@ struct Trainer::Session {
 
     RunFolder* folder = nullptr; ///< none at a rank other than 0
     RunConfig config;
+    std::unique_ptr<TensorBoardSink> tensorBoard; ///< where one is asked for
     EventSink& sink;
     RunControl& control;
     DataSource source;

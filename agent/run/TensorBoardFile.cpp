@@ -15,8 +15,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "numbers are written as they lie in memory");
 
-/// Field numbers of the messages Event, Summary and Summary.Value.
-enum Field : std::uint32_t { kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kValue = 1, kTag = 1, kSimpleValue = 2 };
+/// Field numbers of the messages Event, Summary, Summary.Value and SessionLog.
+enum Field : std::uint32_t { kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kSessionLog = 7, kStatus = 1, kValue = 1, kTag = 1, kSimpleValue = 2 };
 enum WireType : std::uint32_t { kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kFixed32 = 5 };
 
 template <typename T> void putRaw(std::string& out, T value) { out.append(reinterpret_cast<const char*>(&value), sizeof value); }
@@ -60,33 +60,44 @@ std::string eventAt(double time)
 /// Takes the events of a run and keeps what holds.
 class ScalarList {
 public:
-    struct Scalar {
-        std::string tag;
-        double value;
-        std::int64_t step;
+    struct Timed : TensorBoardScalar {
         double elapsed; ///< training seconds
     };
 
     void take(const protocol::Event& event)
     {
-        std::visit([this](const auto& message) { add(message); }, event);
+        if (const auto* resumed = std::get_if<protocol::Resumed>(&event))
+            std::erase_if(m_scalars, [&](const Timed& scalar) { return scalar.step > resumed->step; });
+        if (const auto* metrics = std::get_if<protocol::Metrics>(&event))
+            m_elapsed = metrics->elapsedSeconds;
+        for (TensorBoardScalar& scalar : tensorBoardScalars(event))
+            m_scalars.push_back({std::move(scalar), m_elapsed});
     }
-    const std::vector<Scalar>& scalars() const { return m_scalars; }
+    const std::vector<Timed>& scalars() const { return m_scalars; }
     double elapsed() const { return m_elapsed; }
 
 private:
-    void add(const auto&) {}
-    void add(const protocol::Resumed& resumed)
+    std::vector<Timed> m_scalars;
+    double m_elapsed = 0.0;
+};
+
+double writtenAt(const std::filesystem::path& file)
+{
+    const auto time = std::chrono::file_clock::to_sys(std::filesystem::last_write_time(file));
+    return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+/// Puts the figures of a message into a list.
+struct ScalarsOf {
+    std::vector<TensorBoardScalar> scalars;
+
+    void operator()(const auto&) {}
+    void operator()(const protocol::Metrics& metrics)
     {
-        std::erase_if(m_scalars, [&](const Scalar& scalar) { return scalar.step > resumed.step; });
-    }
-    void add(const protocol::Metrics& metrics)
-    {
-        m_elapsed = metrics.elapsedSeconds;
         for (const auto& [name, value] : metrics.values)
             put("train/" + name, value, metrics.step);
     }
-    void add(const protocol::Evaluation& evaluation)
+    void operator()(const protocol::Evaluation& evaluation)
     {
         for (const protocol::EvaluationRow& row : evaluation.rows)
             for (const auto& [figure, value] : {std::pair{"total_return", row.totalReturn}, {"sharpe", row.sharpe}, {"sortino", row.sortino},
@@ -95,7 +106,7 @@ private:
                                                 {"cost_share", row.costShare}, {"trades", static_cast<double>(row.trades)}})
                 put(evaluation.part + "/" + row.name + "/" + figure, value, evaluation.step);
     }
-    void add(const protocol::Calibration& calibration)
+    void operator()(const protocol::Calibration& calibration)
     {
         const std::string group = calibration.part + "/forecast " + std::to_string(calibration.horizonBars) + " bars/";
         for (const auto& [figure, value] : {std::pair{"deviation_factor", calibration.deviationFactor}, {"deviation_ratio", calibration.deviationRatio},
@@ -106,20 +117,18 @@ private:
     void put(std::string tag, double value, std::int64_t step)
     {
         if (!std::isnan(value)) // a figure that there is not, such as the profit factor of no trade
-            m_scalars.push_back({std::move(tag), value, step, m_elapsed});
+            scalars.push_back({std::move(tag), value, step});
     }
-
-    std::vector<Scalar> m_scalars;
-    double m_elapsed = 0.0;
 };
 
-double writtenAt(const std::filesystem::path& file)
-{
-    const auto time = std::chrono::file_clock::to_sys(std::filesystem::last_write_time(file));
-    return std::chrono::duration<double>(time.time_since_epoch()).count();
-}
-
 } // namespace
+
+std::vector<TensorBoardScalar> tensorBoardScalars(const protocol::Event& event)
+{
+    ScalarsOf list;
+    std::visit([&list](const auto& message) { list(message); }, event);
+    return std::move(list.scalars);
+}
 
 TensorBoardFile::TensorBoardFile(double time)
 {
@@ -140,6 +149,18 @@ void TensorBoardFile::addScalar(std::string_view tag, double value, std::int64_t
     putKey(event, kStep, kVarint);
     putVarint(event, static_cast<std::uint64_t>(step));
     putBytes(event, kSummary, summary);
+    addRecord(event);
+}
+
+void TensorBoardFile::addSessionStart(std::int64_t step, double time)
+{
+    std::string log;
+    putKey(log, kStatus, kVarint);
+    putVarint(log, 1); // START
+    std::string event = eventAt(time);
+    putKey(event, kStep, kVarint);
+    putVarint(event, static_cast<std::uint64_t>(step));
+    putBytes(event, kSessionLog, log);
     addRecord(event);
 }
 

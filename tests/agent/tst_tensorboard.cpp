@@ -1,13 +1,18 @@
 #include <bit>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <set>
 
 #include <QTemporaryDir>
 #include <QtTest>
 
 #include "agent/protocol/Codec.h"
 #include "agent/run/TensorBoardFile.h"
+#include "agent/run/TensorBoardSink.h"
 #include "base/Error.h"
+#include "base/ReadFile.h"
+#include "tests/support/TrainingRun.h"
 
 using namespace btcai;
 
@@ -50,6 +55,7 @@ struct Record {
     std::int64_t step = 0;
     std::string version, tag;
     float value = 0.0F;
+    bool started = false; ///< a session
 };
 
 /// Reads one message of the fields that are used here; recursive, since a value stands in a summary stands in an event.
@@ -67,6 +73,8 @@ void readMessage(std::string_view in, int depth, Record& record)
             in.remove_prefix(size);
             if (depth == 0 && field == 3)
                 record.version = part;
+            else if (depth == 0 && field == 7)
+                record.started = part == "\x08\x01";
             else if (depth == 2)
                 record.tag = part;
             else
@@ -165,6 +173,49 @@ private slots:
         QVERIFY((returns == std::vector<std::pair<std::int64_t, float>>{{300, 0.25F}}));
         QVERIFY(std::abs(last - first - 2.5) < 1e-6);
         QVERIFY(std::abs(last - static_cast<double>(QDateTime::currentSecsSinceEpoch())) < 60.0);
+    }
+
+    // Two sessions in one folder, as a run writes them: each its file, and the second says from which step on it counts.
+    void aRunIsToldWhileItGoesOn()
+    {
+        test::CollectingSink listener;
+        QTemporaryDir folder;
+        const std::filesystem::path path = std::filesystem::path(folder.path().toStdString()) / "run" / "tensorboard";
+        const auto contents = [&] {
+            std::vector<std::vector<Record>> files;
+            std::set<std::filesystem::path> names;
+            for (const auto& entry : std::filesystem::directory_iterator(path))
+                names.insert(entry.path());
+            for (const auto& name : names)
+                files.push_back(readRecords(readFile(name, 1 << 20)));
+            return files;
+        };
+        {
+            TensorBoardSink sink(path, listener);
+            sink.send(metrics(100, 1.0, 0.5));
+            const auto files = contents(); // at once
+            QVERIFY(files.size() == 1 && files[0].size() == 2 && files[0][0].version == "brain.Event:2");
+            QVERIFY(files[0][1].tag == "train/policy_loss" && files[0][1].value == 0.5F && files[0][1].step == 100);
+            sink.send(metrics(200, 2.0, 0.4));
+        }
+        TensorBoardSink sink(path, listener);
+        sink.send(protocol::Resumed{100, "step-100"});
+        sink.send(metrics(200, 2.5, 0.25));
+        const auto files = contents();
+        QCOMPARE(files.size(), std::size_t{2});
+        QCOMPARE(files[1].size(), std::size_t{3});
+        QVERIFY(files[1][1].started && files[1][1].step == 101 && files[1][1].tag.empty());
+        QVERIFY(files[1][2].value == 0.25F && std::abs(files[1][2].time - static_cast<double>(QDateTime::currentSecsSinceEpoch())) < 60.0);
+        QCOMPARE(listener.events().size(), std::size_t{4}); // all was passed on
+        QVERIFY_EXCEPTION_THROWN(TensorBoardSink("/proc/no-such-folder", listener), Error);
+    }
+
+    // The bytes of a session's start: step 101 in field 2, and field 7 holds status 1.
+    void aSessionsStartIsWrittenAsTensorFlowDoes()
+    {
+        TensorBoardFile file;
+        file.addSessionStart(101, 1.5);
+        QCOMPARE(QByteArray::fromStdString(file.bytes().substr(12 + 9)).first(6), QByteArray::fromHex("10653a020801"));
     }
 
     void aMissingRecordIsNamed() { QVERIFY_EXCEPTION_THROWN(tensorBoardFile("no-such-file"), Error); }
