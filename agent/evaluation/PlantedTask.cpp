@@ -54,8 +54,10 @@ double attainableLogReturn(const RunConfig& config, const SyntheticMarket& marke
     TradingEnv env(dataset.market, options);
     env.reset(1);
     StepResult result;
+    std::uint8_t action[] = {0};
     for (std::size_t i = 0; i + 1 < options.episodeBars; ++i) {
-        const std::uint8_t action[] = {market.driftSign[env.row(0) + 1] > 0 ? std::uint8_t{1} : std::uint8_t{0}};
+        if (const int next = market.driftSign[env.row(0) + 1]; next != 0)
+            action[0] = next > 0 ? 1 : 0;
         env.step(action, result);
     }
     return std::log(env.equity(0) / options.initialCash);
