@@ -13,6 +13,7 @@ namespace btcai {
 namespace {
 
 constexpr const char* kWhat = "synthetic market";
+constexpr double kMarkLevel = 2.0; ///< of SignalCode::Order, where pulses are 1 and -1
 
 void checkOptions(const SyntheticMarketOptions& options)
 {
@@ -24,7 +25,7 @@ void checkOptions(const SyntheticMarketOptions& options)
     if (options.phaseBars >= options.blockBars || options.moveBars > options.blockBars)
         throw Error(ErrorKind::BadInput, "synthetic market: a phase of {} and a move of {} bars do not fit a block of {}", options.phaseBars,
                     options.moveBars, options.blockBars);
-    if (options.code == SignalCode::Parity
+    if (options.code == SignalCode::Order
         && (options.slotBars == 0 || options.signalBars % options.slotBars != 0 || options.signalBars < 2 * options.slotBars))
         throw Error(ErrorKind::BadInput, "synthetic market: {} signal bars are not two or more whole slots of {} bars", options.signalBars,
                     options.slotBars);
@@ -40,22 +41,16 @@ double signOf(std::uint64_t seed, const char* purpose, std::size_t block)
     return Rng(seed, purpose, block).below(2) == 0 ? -1.0 : 1.0;
 }
 
-/// What a slot of SignalCode::Parity adds to the log volume, in halves of the gap. The pulses after the mark are drawn but for the last, which is what the
-/// sign needs: so all that fit the sign are equally likely.
-double paritySlot(const SyntheticMarketOptions& options, std::size_t block, std::size_t slot, double sign)
+/// What a slot of SignalCode::Order adds to the log volume, in halves of the gap.
+double orderSlot(const SyntheticMarketOptions& options, std::size_t block, std::size_t slot, double sign)
 {
     const std::size_t slots = options.signalBars / options.slotBars;
-    Rng rng(options.seed, "synthetic.pulses", block);
-    const std::size_t mark = rng.below(slots - 1);
-    bool odd = false;
-    for (std::size_t i = 0; i <= slot; ++i) {
-        const bool drawn = rng.below(2) == 1;
-        const bool pulse = i + 1 < slots ? drawn : odd != (sign > 0.0);
-        odd = i > mark && odd != pulse;
-        if (i == slot)
-            return i == mark ? -1.0 : pulse ? 1.0 : 0.0;
-    }
-    return 0.0;
+    const std::size_t mark = Rng(options.seed, "synthetic.mark", block).below(slots - 1);
+    if (slot == mark)
+        return kMarkLevel;
+    if (slot == mark + 1)
+        return sign;
+    return Rng(options.seed, "synthetic.decoys", block, slot).below(2) == 0 ? -1.0 : 1.0;
 }
 
 /// What the signal adds to the log volume of bar i, in halves of the gap: 0 in a bar that carries none.
@@ -68,7 +63,7 @@ double signalLevel(const SyntheticMarketOptions& options, std::size_t i)
         return 0.0;
     const std::size_t block = shifted / options.blockBars;
     const double sign = signOf(options.seed, options.scrambleSignal ? "synthetic.scrambled" : "synthetic.drift", block);
-    return options.code == SignalCode::Level ? sign : paritySlot(options, block, place / options.slotBars, sign);
+    return options.code == SignalCode::Level ? sign : orderSlot(options, block, place / options.slotBars, sign);
 }
 
 } // namespace

@@ -77,9 +77,9 @@ bool yesOf(std::string_view key, std::string_view text)
 
 SignalCode codeOf(std::string_view key, std::string_view text)
 {
-    if (text != "level" && text != "parity")
+    if (text != "level" && text != "order")
         fail(fmt::format("{}: \"{}\" is neither level nor parity", key, text));
-    return text == "level" ? SignalCode::Level : SignalCode::Parity;
+    return text == "level" ? SignalCode::Level : SignalCode::Order;
 }
 
 std::int64_t timeOf(std::string_view key, std::string_view text)
