@@ -55,7 +55,6 @@ RunConfig branchConfig(std::int64_t seed)
     config.reward.drawdownPenalty = 0.0;
     config.ppo.forecastCoefficient = 1.0;
     config.ppo.entropyCoefficient = 0.3;
-    config.ppo.gateCoefficient = 0.1;
     config.train.evaluateEvery = config.train.checkpointEvery = 1000;
     config.train.checkpointSeconds = 600.0;
     return config;
@@ -103,8 +102,9 @@ RunConfig orderConfig(std::int64_t seed)
     config.model.horizons = "32";
     config.train.rolloutBars = 384;
     config.account.episodeBars = 768;
-    config.train.steps = 1'600'000;
+    config.train.steps = 2'000'000;
     config.ppo.learningRate = 0.003;
+    config.ppo.gateCoefficient = 0.1; // else the LSTM's gate closes before the LSTM has learned anything
     config.ppo.gamma = 0.8; // so that nobody buys in the signal's sight, 64 bars before the move
     return config;
 }

@@ -1,5 +1,5 @@
-// Does each branch of the network see what it is there for? Markets whose signal takes one branch: with it the profit is there, without it, all else as it
-// was, it is not.
+// Does each branch of the network see what it is there for? Markets whose signal takes one branch: with it the profit
+// is there, without it, all else as it was, it is not.
 #include <QTest>
 
 #include "base/Error.h"
@@ -79,7 +79,8 @@ private slots:
             QFAIL("accepted");
         } catch (const Error& error) {
             QVERIFY(error.kind() == ErrorKind::BadInput);
-            QCOMPARE(std::string(error.what()), std::string("unknown task 'pong'; there are planted, detail, order, far"));
+            QCOMPARE(std::string(error.what()),
+                     std::string("unknown task 'pong'; there are planted, detail, order, far"));
         }
     }
 };

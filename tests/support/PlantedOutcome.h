@@ -26,12 +26,16 @@ inline PlantedOutcome learnPlanted(const SyntheticMarketOptions& options, const 
     Trainer trainer(folder, config, sink, control, [&](const RunConfig&) { return market.series; });
     const TrainingResult result = trainer.run(false);
     const auto& rows = result.test->rows;
-    PlantedOutcome outcome{.sampled = std::log1p(rows[0].totalReturn), .argmax = std::log1p(rows[1].totalReturn),
-                           .attainable = attainableLogReturn(config, market, "test"), .argmaxRow = rows[1], .sampledRow = rows[0]};
+    PlantedOutcome outcome{.sampled = std::log1p(rows[0].totalReturn),
+                           .argmax = std::log1p(rows[1].totalReturn),
+                           .attainable = attainableLogReturn(config, market, "test"),
+                           .argmaxRow = rows[1],
+                           .sampledRow = rows[0]};
     qInfo("seed %lld: sampled %.3f, argmax %.3f, attainable %.3f (log returns); argmax: %lld trades, exposure %.3f, "
           "turnover %.2f (sampled %.2f)",
           static_cast<long long>(config.seed), outcome.sampled, outcome.argmax, outcome.attainable,
-          static_cast<long long>(outcome.argmaxRow.trades), outcome.argmaxRow.exposure, outcome.argmaxRow.turnover, outcome.sampledRow.turnover);
+          static_cast<long long>(outcome.argmaxRow.trades), outcome.argmaxRow.exposure, outcome.argmaxRow.turnover,
+          outcome.sampledRow.turnover);
     return outcome;
 }
 
