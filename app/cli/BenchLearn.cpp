@@ -228,10 +228,7 @@ void addBenchLearn(CLI::App& bench, Action& action)
         "learn", "Training seconds and market bars until 60 % and 90 % of the attainable profit on a market with "
                  "a planted signal; evaluation is not counted");
     const auto options = std::make_shared<BenchOptions>();
-    std::vector<std::string> tasks;
-    for (const PlantedTask& task : plantedTasks())
-        tasks.emplace_back(task.name);
-    command->add_option("--task", options->task, "The task")->check(CLI::IsMember(tasks))->capture_default_str();
+    command->add_option("--task", options->task, "The task: planted, detail, order or far")->capture_default_str();
     command->add_option("--control", options->control, "Without the branch that the task is for, or on a scrambled signal; else the task itself")
         ->check(CLI::IsMember({"none", "without", "scrambled"}))
         ->capture_default_str();

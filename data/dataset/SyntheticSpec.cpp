@@ -78,7 +78,7 @@ bool yesOf(std::string_view key, std::string_view text)
 SignalCode codeOf(std::string_view key, std::string_view text)
 {
     if (text != "level" && text != "order")
-        fail(fmt::format("{}: \"{}\" is neither level nor parity", key, text));
+        fail(fmt::format("{}: \"{}\" is neither level nor order", key, text));
     return text == "level" ? SignalCode::Level : SignalCode::Order;
 }
 
