@@ -300,6 +300,10 @@ const std::array kFields{
           "Weight of the value loss.", BTCAI_AT(ppo.valueCoefficient)},
     Field{"ppo.forecast_coefficient", "", "Forecast coefficient", "", 0, 10, {}, true, true,
           "Weight of the forecast's negative log likelihood.", BTCAI_AT(ppo.forecastCoefficient)},
+    Field{"ppo.gate_coefficient", "", "Gate coefficient", "", 0, 10, {}, true, true,
+          "Weight of a penalty on gates that close: the log of the number of branches less the entropy of their gates, a mean over bars. A branch that is "
+          "shut out early learns no more. 0 for none.",
+          BTCAI_AT(ppo.gateCoefficient)},
     Field{"ppo.target_kl", "", "KL limit", "", 0, 10, {}, true, true,
           "An update stops when the policy has moved this far; 0 for no limit.", BTCAI_AT(ppo.targetKl)},
     Field{"ppo.max_grad_norm", "", "Gradient norm", "", 1e-6, 1e6, {}, true, true,

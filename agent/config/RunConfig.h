@@ -186,6 +186,7 @@ struct RunConfig {
         double entropyShare = 0.8;
         double valueCoefficient = 0.5;
         double forecastCoefficient = 0.1;
+        double gateCoefficient = 0.0;
         double targetKl = 0.03;
         double maxGradNorm = 0.5;
         bool groupBaseline = true;

@@ -60,7 +60,10 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
     Tensor z;
     Tensor total; // of what goes backward through libtorch
     if (batch.features.defined()) {
-        z = network->encoder()(own(batch.features)).embedding;
+        const MarketEncoding market = network->encoder()(own(batch.features));
+        z = market.embedding;
+        if (options.gateCoefficient > 0.0 && market.gates.size(2) > 1)
+            total = gatePenalty(market.gates) * (options.gateCoefficient * static_cast<double>(samples.action.numel()) / samples.minibatch);
         timer.charge(sums.times.encode);
         if (batch.targets.defined() && network->options().horizons > 0) {
             const ForecastMembers forecast = network->forecastMembers(z);
@@ -70,7 +73,8 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
             const Tensor loss = gaussianNll(forecast.mean, forecast.logDeviation, targets.unsqueeze(2).expand_as(forecast.mean), weights)
                                 * (known / std::max(batch.knownTargets, 1.0));
             sums.forecast = loss.item<double>();
-            total = loss * options.forecastCoefficient;
+            const Tensor weighted = loss * options.forecastCoefficient;
+            total = total.defined() ? total + weighted : weighted;
             if (batch.measuresSurprise) {
                 torch::NoGradGuard guard;
                 sums.surprise = forecastSurprise(combined(forecast), targets).square().mean().item<double>();

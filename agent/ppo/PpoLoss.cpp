@@ -1,5 +1,7 @@
 #include "agent/ppo/PpoLoss.h"
 
+#include <cmath>
+
 namespace btcai {
 
 using torch::Tensor;
@@ -52,6 +54,13 @@ Tensor gaussianNll(const Tensor& mean, const Tensor& logDeviation, const Tensor&
     if (weight.defined())
         each = each * weight;
     return each.sum() / known.sum().clamp_min(1);
+}
+
+Tensor gatePenalty(const Tensor& gates)
+{
+    // A share may round to 0, whose logarithm must not reach the gradient.
+    const Tensor negativeEntropy = (gates * torch::log(gates.clamp_min(1e-12))).sum(-1);
+    return negativeEntropy.mean() + std::log(static_cast<double>(gates.size(-1)));
 }
 
 } // namespace btcai

@@ -32,4 +32,7 @@ PpoLoss ppoLoss(const torch::Tensor& logits, const torch::Tensor& value, const t
 /// each target counts so many times in the sum, and once in the number that it is divided by.
 torch::Tensor gaussianNll(const torch::Tensor& mean, const torch::Tensor& logDeviation, const torch::Tensor& target, const torch::Tensor& weight = {});
 
+/// gates: [..., B], shares that sum to 1. Log B less their entropy in nats, mean over all: 0 where every branch has the same share, log B where one has all.
+torch::Tensor gatePenalty(const torch::Tensor& gates);
+
 } // namespace btcai

@@ -25,6 +25,7 @@ constexpr std::array kPolicies{"argmax", "sampled"};
 
 struct BenchOptions {
     std::string task = "planted";
+    std::string control = "none";
     std::size_t seeds = 3;
     std::int64_t evaluateEvery = 2;
     std::int64_t steps = 0;
@@ -95,7 +96,13 @@ struct SeedResult {
 
 RunConfig configOf(const BenchOptions& options, std::size_t seed)
 {
-    RunConfig config = plantedConfig(static_cast<std::int64_t>(seed));
+    const PlantedTask& task = findPlantedTask(options.task);
+    RunConfig config = task.config(static_cast<std::int64_t>(seed));
+    if (options.control == "without") {
+        if (!task.takeBranch)
+            throw Error(ErrorKind::BadInput, "--control without: the task {} is not one for a single branch", options.task);
+        task.takeBranch(config);
+    }
     config.train.evaluateEvery = options.evaluateEvery;
     if (options.steps > 0)
         config.train.steps = options.steps;
@@ -105,7 +112,9 @@ RunConfig configOf(const BenchOptions& options, std::size_t seed)
 SeedResult learn(const BenchOptions& options, std::size_t seed)
 {
     const RunConfig config = configOf(options, seed);
-    const SyntheticMarket market = makeSyntheticMarket(plantedMarket(seed));
+    SyntheticMarketOptions marketOptions = findPlantedTask(options.task).market(seed);
+    marketOptions.scrambleSignal = options.control == "scrambled";
+    const SyntheticMarket market = makeSyntheticMarket(marketOptions);
     const double attainable = attainableLogReturn(config, market, "validation");
     const ScratchFolder scratch;
     RunFolder folder = RunFolder::create(scratch.path() / "run", config);
@@ -163,8 +172,6 @@ Json modelOf(const RunConfig& config)
 
 int runBenchLearn(const BenchOptions& options)
 {
-    if (options.task != "planted")
-        throw Error(ErrorKind::BadInput, "\"{}\" is no task; there is: planted", options.task);
     std::vector<SeedResult> seeds;
     Json details = Json::array();
     for (std::size_t seed = 1; seed <= options.seeds; ++seed) {
@@ -194,6 +201,7 @@ int runBenchLearn(const BenchOptions& options)
         printJson(
             {{"bench", "learn"},
              {"task", options.task},
+             {"control", options.control},
              {"seeds", options.seeds},
              {"part", "validation"},
              {"evaluate_every", options.evaluateEvery},
@@ -220,7 +228,10 @@ void addBenchLearn(CLI::App& bench, Action& action)
         "learn", "Training seconds and market bars until 60 % and 90 % of the attainable profit on a market with "
                  "a planted signal; evaluation is not counted");
     const auto options = std::make_shared<BenchOptions>();
-    command->add_option("--task", options->task, "The task")->capture_default_str();
+    command->add_option("--task", options->task, "The task: planted, detail, order or far")->capture_default_str();
+    command->add_option("--control", options->control, "Without the branch that the task is for, or on a scrambled signal; else the task itself")
+        ->check(CLI::IsMember({"none", "without", "scrambled"}))
+        ->capture_default_str();
     command->add_option("--seeds", options->seeds, "Seeds, from 1 on; the median is told")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();

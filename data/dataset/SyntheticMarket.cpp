@@ -13,6 +13,7 @@ namespace btcai {
 namespace {
 
 constexpr const char* kWhat = "synthetic market";
+constexpr double kMarkLevel = 2.0; ///< of SignalCode::Order, where pulses are 1 and -1
 
 void checkOptions(const SyntheticMarketOptions& options)
 {
@@ -21,6 +22,13 @@ void checkOptions(const SyntheticMarketOptions& options)
     if (options.signalBars > options.blockBars)
         throw Error(ErrorKind::BadInput, "synthetic market: {} signal bars do not fit a block of {}, signals would overlap",
                     options.signalBars, options.blockBars);
+    if (options.phaseBars >= options.blockBars || options.moveBars > options.blockBars)
+        throw Error(ErrorKind::BadInput, "synthetic market: a phase of {} and a move of {} bars do not fit a block of {}", options.phaseBars,
+                    options.moveBars, options.blockBars);
+    if (options.code == SignalCode::Order
+        && (options.slotBars == 0 || options.signalBars % options.slotBars != 0 || options.signalBars < 2 * options.slotBars))
+        throw Error(ErrorKind::BadInput, "synthetic market: {} signal bars are not two or more whole slots of {} bars", options.signalBars,
+                    options.slotBars);
     requireFinite(kWhat, "driftPerBar", options.driftPerBar);
     requireFinite(kWhat, "volumeGap", options.volumeGap);
     requireNonNegative(kWhat, "volumeNoise", options.volumeNoise);
@@ -33,15 +41,29 @@ double signOf(std::uint64_t seed, const char* purpose, std::size_t block)
     return Rng(seed, purpose, block).below(2) == 0 ? -1.0 : 1.0;
 }
 
-/// The sign that the volume of bar i carries, 0 for a bar that carries none.
-double volumeSign(const SyntheticMarketOptions& options, std::size_t i)
+/// What a slot of SignalCode::Order adds to the log volume, in halves of the gap.
+double orderSlot(const SyntheticMarketOptions& options, std::size_t block, std::size_t slot, double sign)
 {
-    // The bar carries block b's sign when b * blockBars - lagBars - signalBars <= i < b * blockBars - lagBars.
-    const std::size_t shifted = i + options.lagBars + options.signalBars;
-    if (shifted % options.blockBars >= options.signalBars)
+    const std::size_t slots = options.signalBars / options.slotBars;
+    const std::size_t mark = Rng(options.seed, "synthetic.mark", block).below(slots - 1);
+    if (slot == mark)
+        return kMarkLevel;
+    if (slot == mark + 1)
+        return sign;
+    return Rng(options.seed, "synthetic.decoys", block, slot).below(2) == 0 ? -1.0 : 1.0;
+}
+
+/// What the signal adds to the log volume of bar i, in halves of the gap: 0 in a bar that carries none.
+double signalLevel(const SyntheticMarketOptions& options, std::size_t i)
+{
+    // The bar belongs to block b's signal when that ends lagBars before the block begins and has begun by bar i.
+    const std::size_t shifted = i + options.phaseBars + options.lagBars + options.signalBars;
+    const std::size_t place = shifted % options.blockBars;
+    if (place >= options.signalBars)
         return 0.0;
-    const char* purpose = options.scrambleSignal ? "synthetic.scrambled" : "synthetic.drift";
-    return signOf(options.seed, purpose, shifted / options.blockBars);
+    const std::size_t block = shifted / options.blockBars;
+    const double sign = signOf(options.seed, options.scrambleSignal ? "synthetic.scrambled" : "synthetic.drift", block);
+    return options.code == SignalCode::Level ? sign : orderSlot(options, block, place / options.slotBars, sign);
 }
 
 } // namespace
@@ -56,7 +78,9 @@ SyntheticMarket makeSyntheticMarket(const SyntheticMarketOptions& options)
     double close = options.startPrice;
     ReturnProcess process(options);
     for (std::size_t i = 0; i < options.bars; ++i) {
-        const double sign = signOf(options.seed, "synthetic.drift", i / options.blockBars);
+        const std::size_t place = i + options.phaseBars;
+        const bool moves = options.moveBars == 0 || place % options.blockBars < options.moveBars;
+        const double sign = moves ? signOf(options.seed, "synthetic.drift", place / options.blockBars) : 0.0;
         market.driftSign.push_back(options.driftPerBar == 0.0 ? 0 : static_cast<std::int8_t>(sign));
 
         // One stream a bar: a change of volume options leaves the prices as they are, and the other way round.
@@ -66,7 +90,7 @@ SyntheticMarket makeSyntheticMarket(const SyntheticMarketOptions& options)
         close = open * std::exp(sign * options.driftPerBar + own.logReturn);
         const double upperWick = 0.5 * own.volatility * std::abs(rng.normal());
         const double lowerWick = 0.5 * own.volatility * std::abs(rng.normal());
-        const double logVolume = options.volumeNoise * rng.normal() + 0.5 * options.volumeGap * volumeSign(options, i);
+        const double logVolume = options.volumeNoise * rng.normal() + 0.5 * options.volumeGap * signalLevel(options, i);
         bars.push_back({options.startTime + static_cast<std::int64_t>(i) * options.intervalSeconds, open,
                         std::max(open, close) * std::exp(upperWick), std::min(open, close) * std::exp(-lowerWick), close,
                         options.baseVolume * std::exp(logVolume)});

@@ -45,12 +45,22 @@ struct Regime {
     std::vector<double> next;  ///< the chance of each regime in the next bar; they sum to 1
 };
 
+/// How the volume of the signal bars tells the sign of a block.
+enum class SignalCode {
+    /// Every signal bar carries it: exp(volumeGap * sign / 2) times the base.
+    Level,
+    /// The signal bars are cut into slots of `slotBars`. One slot, any but the last, is the mark: exp(volumeGap) times the base. Each other slot is a
+    /// pulse, up or down: exp(volumeGap / 2) or exp(-volumeGap / 2) times the base. The pulse after the mark carries the sign, the others are drawn. So
+    /// what a pulse means depends on what came before it.
+    Order,
+};
+
 /// A market whose right answer is known, for tests and benchmarks.
 ///
 /// Each bar's log return is that of the model plus that of a planted signal. Time is cut into blocks of `blockBars`. Each block draws
-/// a sign (+1 or -1, equally likely). In the `signalBars` bars that end `lagBars` before the block begins, the volume carries the
-/// sign: exp(volumeGap * sign / 2) times a log-normal base. In the block each bar's log return gets `sign * driftPerBar`. So somebody who
-/// reads the volume knows the drift of the next block before it begins; prices alone tell it only late and with noise.
+/// a sign (+1 or -1, equally likely). In the `signalBars` bars that end `lagBars` before the block begins, the volume tells the sign, by `code`. In the
+/// first `moveBars` bars of the block the log return gets `sign * driftPerBar`. So somebody who reads the volume knows the drift of the next block
+/// before it begins; prices alone tell it only late and with noise, and where the move is one bar long, too late.
 struct SyntheticMarketOptions {
     std::size_t bars = 20000;
     std::uint64_t seed = 1;
@@ -60,8 +70,12 @@ struct SyntheticMarketOptions {
     double volatility = 0.002;    ///< of one bar's log return; regimes have their own
     double driftPerBar = 0.001;   ///< 0: a market without signal
     std::size_t blockBars = 12;
+    std::size_t phaseBars = 0;    ///< block b begins at bar b * blockBars - phaseBars; less than a block
+    std::size_t moveBars = 0;     ///< at the block's beginning, in which it drifts; 0: all of it
     std::size_t lagBars = 0;
     std::size_t signalBars = 2;
+    SignalCode code = SignalCode::Level;
+    std::size_t slotBars = 1;     ///< of SignalCode::Order; signalBars is a multiple of it, twice it at least
     double volumeGap = 2.0;       ///< log difference between the two signs
     double volumeNoise = 0.2;     ///< deviation of log volume
     double baseVolume = 500.0;    ///< in the base coin
@@ -76,7 +90,7 @@ struct SyntheticMarketOptions {
 
 struct SyntheticMarket {
     BarSeries series;
-    std::vector<std::int8_t> driftSign; ///< per bar: the sign of this bar's drift; 0 where driftPerBar is 0
+    std::vector<std::int8_t> driftSign; ///< per bar: the sign of this bar's drift; 0 where it has none
     std::vector<std::uint32_t> jumps;    ///< per bar: how many (JumpDiffusion, else empty)
     std::vector<std::uint32_t> regimes;  ///< per bar: which (RegimeSwitching, else empty)
 };
@@ -93,7 +107,7 @@ struct SyntheticSpec {
 /// Reads "synthetic:MODEL,key=value,...", with MODEL one of planted, gbm, garch, jump, regime: "synthetic:garch,bars=50000,seed=3". Nothing when
 /// the text does not begin with "synthetic:". Only "planted" plants a signal unless `drift` asks for one. Keys:
 ///   bars, seed, start (ISO 8601, UTC), interval (s), price, volatility, growth,
-///   drift, block, lag, signal-bars, volume-gap, scramble (yes or no), volume, volume-noise,
+///   drift, block, phase, move, lag, signal-bars, signal (level or order), slot, volume-gap, scramble (yes or no), volume, volume-noise,
 ///   alpha, beta (garch), jump-rate, jump-mean, jump-deviation (jump),
 ///   growth-1, volatility-1, stay-1, growth-2, volatility-2, stay-2 (regime, two of them; stay: the chance to stay for another bar).
 /// Throws Error(BadInput) naming the key or model that is unknown, doubled, out of place or has a bad value.

@@ -32,7 +32,7 @@ constexpr Model kModels[] = {
     {"regime", ReturnModel::RegimeSwitching, " growth-1 volatility-1 stay-1 growth-2 volatility-2 stay-2 "},
 };
 constexpr std::string_view kSharedKeys =
-    " bars seed start interval price volatility drift block lag signal-bars volume-gap scramble volume volume-noise ";
+    " bars seed start interval price volatility drift block phase move lag signal-bars signal slot volume-gap scramble volume volume-noise ";
 
 [[noreturn]] void fail(const std::string& what) { throw Error(ErrorKind::BadInput, "synthetic data: {}", what); }
 
@@ -75,6 +75,13 @@ bool yesOf(std::string_view key, std::string_view text)
     return text == "yes";
 }
 
+SignalCode codeOf(std::string_view key, std::string_view text)
+{
+    if (text != "level" && text != "order")
+        fail(fmt::format("{}: \"{}\" is neither level nor order", key, text));
+    return text == "level" ? SignalCode::Level : SignalCode::Order;
+}
+
 std::int64_t timeOf(std::string_view key, std::string_view text)
 {
     try {
@@ -114,7 +121,8 @@ void set(SyntheticMarketOptions& options, std::string_view key, std::string_view
         {"volatility-2", &options.regimes[1].volatility},
     };
     const std::map<std::string_view, std::size_t*> counts = {
-        {"bars", &options.bars}, {"block", &options.blockBars}, {"lag", &options.lagBars}, {"signal-bars", &options.signalBars}};
+        {"bars", &options.bars}, {"block", &options.blockBars},        {"phase", &options.phaseBars}, {"move", &options.moveBars},
+        {"lag", &options.lagBars}, {"signal-bars", &options.signalBars}, {"slot", &options.slotBars}};
     if (const auto number = numbers.find(key); number != numbers.end())
         *number->second = numberOf<double>(key, text);
     else if (const auto count = counts.find(key); count != counts.end())
@@ -125,6 +133,8 @@ void set(SyntheticMarketOptions& options, std::string_view key, std::string_view
         options.intervalSeconds = numberOf<std::int64_t>(key, text);
     else if (key == "start")
         options.startTime = timeOf(key, text);
+    else if (key == "signal")
+        options.code = codeOf(key, text);
     else if (key == "scramble")
         options.scrambleSignal = yesOf(key, text);
     else

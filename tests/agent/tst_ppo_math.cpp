@@ -242,6 +242,19 @@ private slots:
         QVERIFY(near(gaussianNll(zero, zero, torch::tensor({2.0F, 4.0F}), torch::ones({2})).item<double>(), 5.0));
     }
 
+    // Shares 1/2, 1/4, 1/4 have an entropy of log(2) / 2 + 2 log(4) / 4 = 1.5 log 2; log 3 less that. Even ones give 0, one alone log 3.
+    void theGatePenaltyIsWhatEntropyLacks()
+    {
+        const Tensor gates = torch::tensor({0.5F, 0.25F, 0.25F}).requires_grad_();
+        QVERIFY(near(gatePenalty(gates).item<double>(), std::log(3.0) - 1.5 * std::log(2.0)));
+        QVERIFY(near(gatePenalty(torch::full({2, 4, 3}, 1.0 / 3.0)).item<double>(), 0.0));
+        const Tensor closed = torch::tensor({{1.0F, 0.0F, 0.0F}, {0.5F, 0.25F, 0.25F}}).requires_grad_();
+        const Tensor penalty = gatePenalty(closed); // a mean over the rows
+        QVERIFY(near(penalty.item<double>(), std::log(3.0) - 0.75 * std::log(2.0)));
+        penalty.backward();
+        QVERIFY(torch::isfinite(closed.grad()).all().item<bool>());
+    }
+
     // First step of Adam: both moments are corrected to g and g^2, so the step is lr * g / (|g| + eps).
     void adamFirstStepByHand()
     {

@@ -294,7 +294,7 @@ private slots:
             if (field.live)
                 live.insert(field.key);
         QVERIFY((live == std::set<std::string_view>{"ppo.learning_rate", "ppo.clip_range", "ppo.entropy_coefficient",
-                                                   "ppo.value_coefficient", "ppo.forecast_coefficient", "ppo.target_kl",
+                                                   "ppo.value_coefficient", "ppo.forecast_coefficient", "ppo.gate_coefficient", "ppo.target_kl",
                                                    "ppo.max_grad_norm", "replay.beta", "replay.coefficient", "replay.staleness", "train.steps", "train.minutes"}));
     }
 };

@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 
 #include <QtTest>
@@ -126,6 +127,86 @@ private slots:
             const double sign = place == 7 || place == 8 ? market.driftSign[i - place + 12] : 0.0;
             QCOMPARE(market.series.volume()[i], options.baseVolume * std::exp(sign));
         }
+    }
+
+    // Blocks begin at bars 12 b - 5: at 7, 19, 31. The 3 bars from there drift, and without noise they alone move; the bar before each knows the sign.
+    void aPhaseAndAMoveShiftAndShortenTheDrift()
+    {
+        const SyntheticMarketOptions options{.bars = 1200, .seed = 2, .volatility = 0.0, .phaseBars = 5, .moveBars = 3, .signalBars = 1, .volumeNoise = 0.0};
+        const SyntheticMarket market = makeSyntheticMarket(options);
+        int rising = 0;
+        for (std::size_t i = 7; i + 12 < options.bars; ++i) {
+            const std::size_t place = (i - 7) % 12;
+            const int sign = market.driftSign[i];
+            QCOMPARE(sign == 0, place >= 3);
+            QCOMPARE(sign, place < 3 ? int(market.driftSign[i - place]) : 0);
+            const double move = std::log(market.series.close()[i] / market.series.open()[i]);
+            QVERIFY(std::abs(move - sign * options.driftPerBar) < 1e-12);
+            QCOMPARE(market.series.volume()[i], options.baseVolume * std::exp(place == 11 ? double(market.driftSign[i + 1]) : 0.0));
+            rising += sign > 0 ? 1 : 0;
+        }
+        QVERIFY(rising > 100 && rising < 200); // of 99 blocks of 3 bars: half, 150, with a deviation of 15
+    }
+
+    // Blocks of 20 bars, told by the 4 slots of 3 bars that end 8 bars before: bars 0 to 11 tell block 1. One slot is the mark, exp(2) times the base
+    // with a gap of 2, the others exp(1) or exp(-1), and the one after the mark is the sign. The mark takes each place but the last, decoys both signs.
+    void thePulseAfterTheMarkTellsTheSign()
+    {
+        SyntheticMarketOptions options{.bars = 20 * 601, .seed = 3, .blockBars = 20, .lagBars = 8, .signalBars = 12, .code = SignalCode::Order, .slotBars = 3,
+                                       .volumeNoise = 0.0};
+        for (const bool scrambled : {false, true}) {
+            options.scrambleSignal = scrambled;
+            const SyntheticMarket market = makeSyntheticMarket(options);
+            std::array<int, 4> marks{}, up{};
+            int agree = 0;
+            for (std::size_t block = 1; block <= 600; ++block) {
+                std::array<double, 4> level{};
+                for (std::size_t bar = 0; bar < 20; ++bar) {
+                    const double here = std::log(market.series.volume()[20 * (block - 1) + bar] / options.baseVolume);
+                    if (bar >= 12)
+                        QVERIFY(std::abs(here) < 1e-12);
+                    else if (bar % 3 == 0)
+                        level[bar / 3] = here;
+                    else
+                        QCOMPARE(here, level[bar / 3]);
+                }
+                const auto mark = static_cast<std::size_t>(std::ranges::max_element(level) - level.begin());
+                QVERIFY(mark < 3 && std::abs(level[mark] - 2.0) < 1e-12);
+                for (std::size_t slot = 0; slot < 4; ++slot)
+                    if (slot != mark) {
+                        QVERIFY(std::abs(std::abs(level[slot]) - 1.0) < 1e-12);
+                        up[slot] += level[slot] > 0.0 ? 1 : 0;
+                    }
+                ++marks[mark];
+                agree += (level[mark + 1] > 0.0) == (market.driftSign[20 * block] > 0) ? 1 : 0;
+            }
+            for (std::size_t slot = 0; slot < 3; ++slot)
+                QVERIFY(std::abs(marks[slot] - 200) < 60); // deviation sqrt(600 / 3 * 2 / 3) = 11.5
+            QVERIFY(std::abs(up[3] - 300) < 62);           // deviation 12.2
+            if (scrambled)
+                QVERIFY(std::abs(agree - 300) < 62);
+            else
+                QCOMPARE(agree, 600);
+        }
+    }
+
+    void whatDoesNotFitABlockIsNamed()
+    {
+        const auto says = [](const SyntheticMarketOptions& options, const char* part) {
+            const auto failure = failureOf([&] { makeSyntheticMarket(options); });
+            return failure && failure->kind == ErrorKind::BadInput && failure->says(part);
+        };
+        QVERIFY(says({.blockBars = 12, .phaseBars = 12}, "a phase of 12"));
+        QVERIFY(says({.blockBars = 12, .moveBars = 13}, "a move of 13"));
+        QVERIFY(says({.signalBars = 5, .code = SignalCode::Order, .slotBars = 2}, "5 signal bars are not two or more whole slots of 2"));
+        QVERIFY(says({.signalBars = 2, .code = SignalCode::Order, .slotBars = 2}, "2 signal bars"));
+        QVERIFY(says({.signalBars = 2, .code = SignalCode::Order, .slotBars = 0}, "slots of 0"));
+    }
+
+    void aMoveOfAWholeBlockIsTheDefault()
+    {
+        QCOMPARE(makeSyntheticMarket({.bars = 3000, .blockBars = 12, .moveBars = 12}).series.contentHash(),
+                 makeSyntheticMarket({.bars = 3000, .blockBars = 12}).series.contentHash());
     }
 
     void withoutDriftThereIsNoSign()
