@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, 2> kRestChoices{"carry", "cancel"};
 constexpr std::array<std::string_view, 3> kEntryChoices{"market", "limit", "stop"};
 constexpr std::array<std::string_view, 2> kProductChoices{"spot", "perpetual"};
 constexpr std::array<std::string_view, 4> kSizingChoices{"fixed", "confidence", "uncertainty", "full-distribution"};
+constexpr std::array<std::string_view, 3> kDistributionChoices{"gaussian", "student-t", "quantiles"};
 constexpr std::array<std::string_view, 4> kGoalChoices{"none", "month", "year", "holding"};
 constexpr std::array<std::string_view, 6> kAugmentChoices{"none", "jitter", "magnitude-warp", "time-warp", "bootstrap", "sign-flip"};
 
@@ -269,6 +270,9 @@ const std::array kFields{
     Field{"model.horizons", "", "Forecast horizons", "bars", 0, 0, {}, false, true,
           "Horizons of the return forecast, ascending, separated by commas.", BTCAI_AT(model.horizons)},
 
+    Field{"forecast.distribution", "", "Forecast distribution", "", 0, 0, kDistributionChoices, false, true,
+          "What a return is thought to be distributed like: normally, with heavier tails that are learned, or by quantiles that are learned one by one.",
+          BTCAI_AT(forecast.distribution)},
     Field{"forecast.members", "", "Forecast heads", "", 1, 32, {}, false, true,
           "An ensemble of so many forecasts, each learned from its own draw of the bars; how far they differ says what the agent does not know. 1 for none.",
           BTCAI_AT(forecast.members)},
@@ -295,7 +299,7 @@ const std::array kFields{
     Field{"ppo.value_coefficient", "", "Value coefficient", "", 0, 10, {}, true, true,
           "Weight of the value loss.", BTCAI_AT(ppo.valueCoefficient)},
     Field{"ppo.forecast_coefficient", "", "Forecast coefficient", "", 0, 10, {}, true, true,
-          "Weight of the forecast's negative log likelihood.", BTCAI_AT(ppo.forecastCoefficient)},
+          "Weight of the forecast's loss, its negative log likelihood or, of quantiles, the pinball loss.", BTCAI_AT(ppo.forecastCoefficient)},
     Field{"ppo.target_kl", "", "KL limit", "", 0, 10, {}, true, true,
           "An update stops when the policy has moved this far; 0 for no limit.", BTCAI_AT(ppo.targetKl)},
     Field{"ppo.max_grad_norm", "", "Gradient norm", "", 1e-6, 1e6, {}, true, true,

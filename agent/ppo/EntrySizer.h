@@ -41,6 +41,7 @@ public:
 
 private:
     explicit EntrySizer(const RunConfig& config);
+    double upProbability(std::int64_t at) const;
 
     PositionSizer m_sizer;
     bool m_isOn;
@@ -49,7 +50,9 @@ private:
     std::int64_t m_horizonBars = 0;
     ForecastCalibration m_calibration;
     double m_scale = 1.0;       ///< of its target
+    ForecastDistribution m_distribution;
     torch::Tensor m_mean, m_deviation; ///< [G, T], log returns, double
+    torch::Tensor m_shape;             ///< [G, T, P], as ForecastOutput has it
 };
 
 } // namespace btcai

@@ -47,21 +47,6 @@ struct Run {
     torch::Tensor firstMoment() const { return readTensorFile(finalCheckpoint() / "optimizer.safetensors").tensors.at("first_moment"); }
 };
 
-/// Asks to stop once so many iterations are told.
-class StopAfter final : public EventSink {
-public:
-    StopAfter(RunControl& control, std::int64_t iterations) : m_control(control), m_iterations(iterations) {}
-    void send(const protocol::Event& event) override
-    {
-        if (const auto* metrics = std::get_if<protocol::Metrics>(&event); metrics && metrics->iteration >= m_iterations)
-            m_control.stop();
-    }
-
-private:
-    RunControl& m_control;
-    std::int64_t m_iterations;
-};
-
 std::vector<torch::Tensor> copyOf(const std::vector<torch::Tensor>& tensors)
 {
     std::vector<torch::Tensor> copies;
@@ -93,9 +78,12 @@ class TrainerTest : public QObject {
     {
         QTest::addColumn<int>("members");
         QTest::addColumn<QString>("sizing");
-        QTest::newRow("one forecast") << 1 << "fixed";
-        QTest::newRow("three forecasts") << 3 << "fixed";
-        QTest::newRow("sized by a calibrated forecast") << 1 << "confidence";
+        QTest::addColumn<QString>("distribution");
+        QTest::newRow("one forecast") << 1 << "fixed" << "gaussian";
+        QTest::newRow("three forecasts") << 3 << "fixed" << "gaussian";
+        QTest::newRow("sized by a calibrated forecast") << 1 << "confidence" << "gaussian";
+        QTest::newRow("sized by a Student-t") << 1 << "confidence" << "student-t";
+        QTest::newRow("sized by three forecasts of quantiles") << 3 << "confidence" << "quantiles";
     }
 
 private slots:
@@ -119,6 +107,8 @@ private slots:
         RunConfig config = tinyConfig();
         QFETCH(int, members);
         config.forecast.members = members;
+        QFETCH(QString, distribution);
+        config.forecast.distribution = distribution.toStdString();
         config.ppo.stretchesPerMinibatch = 2;
         config.ppo.epochs = 1;
         config.ppo.maxGradNorm = 1e6;
@@ -146,8 +136,10 @@ private slots:
     {
         QFETCH(int, members);
         QFETCH(QString, sizing);
+        QFETCH(QString, distribution);
         RunConfig config = tinyConfig();
         config.forecast.members = members;
+        config.forecast.distribution = distribution.toStdString();
         config.sizing.method = sizing.toStdString();
         const BarSeries series = smallSeries();
         Run whole;
