@@ -1,5 +1,8 @@
 #include "models/AgentNetwork.h"
 
+#include <cmath>
+#include <numbers>
+
 #include "base/Error.h"
 
 namespace btcai {
@@ -28,6 +31,45 @@ constexpr double kForecastGain = 0.01;
 /// teaches them otherwise they go on to differ.
 constexpr double kMemberGain = 0.1;
 
+/// Degrees of freedom are kLeastDegrees + kFirstDegrees exp(kDegreesRate p), p learned from 0: the same everywhere, they would hardly leave their
+/// beginning by the small steps that suit weights. At first a t of 5: between the tails of returns within minutes (about 3) and a Gaussian's.
+constexpr double kFirstDegrees = 5.0 - kLeastDegrees;
+constexpr double kDegreesRate = 32.0;
+constexpr double kLeastLog = -5.0, kMostLog = 3.0; ///< of a deviation or scale; of quantiles, of their distances over those of a standard normal
+constexpr std::int64_t kMedian = kForecastQuantiles / 2;
+
+/// What quantiles are made with and judged by, on the CPU.
+struct QuantileConstants {
+    Tensor mean, square; ///< of QuantileBasis, [Q], [Q, Q]
+    Tensor normalSteps;  ///< between the standard normal's quantiles [Q - 1]
+};
+const QuantileConstants& quantileConstants()
+{
+    static const QuantileConstants constants = [] {
+        const c10::InferenceMode off(false); // whoever asks first, others learn through it
+        const auto tensor = [](std::span<const double> values) { return torch::tensor(std::vector<float>(values.begin(), values.end())); };
+        std::vector<Tensor> rows;
+        for (const auto& row : quantileBasis().square)
+            rows.push_back(tensor(row));
+        return QuantileConstants{tensor(quantileBasis().mean), torch::stack(rows), torch::diff(tensor(forecastScores()))};
+    }();
+    return constants;
+}
+
+/// Of deviations from the mean [..., Q]: the variance [...].
+Tensor quantileVariance(const Tensor& about) { return (torch::matmul(about, quantileConstants().square.to(about.device())) * about).sum(-1); }
+
+/// Outputs [..., Q] as ascending quantiles: the median, and distances to the next ones on both sides. Zeros give the standard normal's.
+Tensor ascendingQuantiles(const Tensor& out)
+{
+    const std::int64_t above = kForecastQuantiles - 1 - kMedian;
+    const Tensor distances = (torch::softplus(out.narrow(-1, 1, kForecastQuantiles - 1)) / std::numbers::ln2).clamp(std::exp(kLeastLog), std::exp(kMostLog))
+                             * quantileConstants().normalSteps.to(out.device());
+    const Tensor median = out.narrow(-1, 0, 1);
+    const Tensor down = distances.narrow(-1, 0, kMedian).flip(-1).cumsum(-1).flip(-1), up = distances.narrow(-1, kMedian, above).cumsum(-1);
+    return torch::cat({median - down, median, median + up}, -1);
+}
+
 } // namespace
 
 AgentNetworkImpl::AgentNetworkImpl(AgentNetworkOptions options) : m_options(options)
@@ -50,8 +92,10 @@ AgentNetworkImpl::AgentNetworkImpl(AgentNetworkOptions options) : m_options(opti
         m_holdBias = register_parameter("hold_bias", torch::full({1}, options.holdBias));
     if (options.hasMarket && options.horizons > 0) {
         m_forecastHidden = register_module("forecast_hidden", orthogonal(options.encoder.width, width, kTanhGain, options.members));
-        m_forecastOut = register_module("forecast_out", orthogonal(width, 2 * options.horizons, options.members == 1 ? kForecastGain : kMemberGain,
-                                                                   options.members));
+        m_forecastOut = register_module("forecast_out", orthogonal(width, outputsPerHorizon() * options.horizons,
+                                                                   options.members == 1 ? kForecastGain : kMemberGain, options.members));
+        if (options.distribution == ForecastDistribution::StudentT)
+            m_forecastDegrees = register_parameter("forecast_degrees", torch::zeros({options.horizons}));
     }
 }
 
@@ -101,29 +145,54 @@ HeadViews<float> AgentNetworkImpl::headGradients()
     return headViews<float>([](const Tensor& parameter) { return parameter.grad().data_ptr<float>(); });
 }
 
+Tensor AgentNetworkImpl::forecastDegrees() const
+{
+    return m_forecastDegrees.defined() ? kLeastDegrees + kFirstDegrees * torch::exp(kDegreesRate * m_forecastDegrees) : Tensor();
+}
+
 ForecastMembers AgentNetworkImpl::forecastMembers(const Tensor& z)
 {
-    const std::int64_t members = m_options.members, width = m_options.headWidth, horizons = m_options.horizons;
+    const std::int64_t members = m_options.members, width = m_options.headWidth, horizons = m_options.horizons, outputs = outputsPerHorizon() * horizons;
     const Tensor hidden = torch::tanh(m_forecastHidden(z));
-    Tensor out; // [G, T, K, 2 H]
+    Tensor out; // [G, T, K, N H]
     if (members == 1) {
         out = m_forecastOut(hidden).unsqueeze(2);
     } else {
         const Tensor ofMembers = hidden.view({-1, members, width}).transpose(0, 1);
-        const Tensor weight = m_forecastOut->weight.view({members, 2 * horizons, width}).transpose(1, 2);
-        const Tensor bias = m_forecastOut->bias.view({members, 1, 2 * horizons});
-        out = torch::baddbmm(bias, ofMembers, weight).transpose(0, 1).view({z.size(0), z.size(1), members, 2 * horizons});
+        const Tensor weight = m_forecastOut->weight.view({members, outputs, width}).transpose(1, 2);
+        const Tensor bias = m_forecastOut->bias.view({members, 1, outputs});
+        out = torch::baddbmm(bias, ofMembers, weight).transpose(0, 1).view({z.size(0), z.size(1), members, outputs});
     }
-    return {out.narrow(3, 0, horizons), out.narrow(3, horizons, horizons).clamp(-5.0, 3.0)};
+    if (m_options.distribution == ForecastDistribution::Quantiles) {
+        const Tensor quantiles = ascendingQuantiles(out.view({z.size(0), z.size(1), members, horizons, outputsPerHorizon()}));
+        const Tensor mean = torch::matmul(quantiles, quantileConstants().mean.to(z.device()));
+        return {.mean = mean, .logDeviation = 0.5 * torch::log(quantileVariance(quantiles - mean.unsqueeze(-1))), .quantiles = quantiles};
+    }
+    const Tensor mean = out.narrow(3, 0, horizons), logScale = out.narrow(3, horizons, horizons).clamp(kLeastLog, kMostLog);
+    if (m_options.distribution == ForecastDistribution::Gaussian)
+        return {mean, logScale};
+    const Tensor degrees = forecastDegrees();
+    return {.mean = mean, .logDeviation = logScale + 0.5 * torch::log(degrees / (degrees - 2.0)), .degrees = degrees};
 }
 
 ForecastOutput combined(const ForecastMembers& members)
 {
-    if (members.mean.size(2) == 1)
-        return {members.mean.squeeze(2), members.logDeviation.squeeze(2), torch::zeros_like(members.mean.squeeze(2))};
-    const Tensor epistemic = members.mean.var(at::IntArrayRef{2}, false);
-    const Tensor aleatoric = torch::exp(2.0 * members.logDeviation).mean(2);
-    return {members.mean.mean(2), 0.5 * torch::log(aleatoric + epistemic), epistemic.sqrt()};
+    ForecastOutput output;
+    if (members.mean.size(2) == 1) {
+        output = {members.mean.squeeze(2), members.logDeviation.squeeze(2), torch::zeros_like(members.mean.squeeze(2))};
+    } else {
+        const Tensor epistemic = members.mean.var(at::IntArrayRef{2}, false);
+        const Tensor aleatoric = torch::exp(2.0 * members.logDeviation).mean(2);
+        output = {members.mean.mean(2), 0.5 * torch::log(aleatoric + epistemic), epistemic.sqrt()};
+    }
+    if (members.degrees.defined()) {
+        output.shape = members.degrees.expand_as(output.mean).unsqueeze(-1);
+    } else if (members.quantiles.defined()) {
+        const Tensor about = members.quantiles.mean(2) - output.mean.unsqueeze(-1);
+        // The quantiles' mean over the members has a smaller deviation than the mixture.
+        output.shape = about * torch::rsqrt(quantileVariance(about)).unsqueeze(-1);
+    }
+    return output;
 }
 
 } // namespace btcai

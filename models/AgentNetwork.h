@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include "models/ForecastShape.h"
 #include "models/HeadPass.h"
 #include "models/MarketEncoder.h"
 
@@ -16,6 +17,7 @@ struct AgentNetworkOptions {
     std::int64_t headLayers = 1;     ///< hidden layers (tanh)
     std::int64_t horizons = 0;       ///< H of the forecast
     std::int64_t members = 1;        ///< K: forecast heads on the same z, each with initial weights of its own
+    ForecastDistribution distribution = ForecastDistribution::Gaussian; ///< of each forecast
     /// Initial preference for the action that keeps the present target: added to logit a when private[a] is 1 (the
     /// one-hot target that a trading state starts with). 0 where the state starts with something else.
     double holdBias = 0.0;
@@ -29,7 +31,9 @@ struct HeadOutput {
 /// What each head of the ensemble forecasts, in units of the target's training deviation.
 struct ForecastMembers {
     torch::Tensor mean;         ///< [G, T, K, H]
-    torch::Tensor logDeviation; ///< [G, T, K, H], within [-5, 3]; the aleatoric part
+    torch::Tensor logDeviation; ///< [G, T, K, H]; the aleatoric part. Gaussian: within [-5, 3]; Student-t: of the deviation, the scale's log within [-5, 3]
+    torch::Tensor degrees{};    ///< Student-t: degrees of freedom [H], of all members and times, above kLeastDegrees; else undefined
+    torch::Tensor quantiles{};  ///< quantiles: at kForecastLevels, ascending [G, T, K, H, Q], mean and deviation are theirs; else undefined
 };
 
 /// A forecast with its uncertainty, in units of the target's training deviation.
@@ -37,11 +41,14 @@ struct ForecastOutput {
     torch::Tensor mean;         ///< [G, T, H]
     torch::Tensor logDeviation; ///< [G, T, H], of the total: what the market leaves open and what the network does not know
     torch::Tensor epistemic;    ///< [G, T, H], the deviation of the members' means, a part of the total; 0 with one member
+    torch::Tensor shape{};      ///< [G, T, H, P]: parameters of ForecastShape, degrees of freedom or quantiles; undefined for a Gaussian
 };
 
 /// The ensemble as one forecast, by the mean and the variance of an equal mixture (Lakshminarayanan, Pritzel and Blundell, "Simple and Scalable
 /// Predictive Uncertainty Estimation using Deep Ensembles", 2017, section 2.4). By the law of total variance that is the mean of the
-/// members' variances (aleatoric) and the variance of their means (epistemic).
+/// members' variances (aleatoric) and the variance of their means (epistemic). The mixture's shape is an approximation: of a Student-t the members'
+/// degrees of freedom, of quantiles the mean of the members' quantiles level by level (Ratcliff, "Group reaction time distributions and an analysis of
+/// distribution statistics", 1979), each stretched to the mixture's deviation.
 ForecastOutput combined(const ForecastMembers& members);
 
 /// z[t] = encoder(market up to t), then policy(z, s), value(z, s) and forecast(z), where s is the private state of an account.
@@ -63,8 +70,11 @@ public:
     HeadViews<float> headGradients();
     ForecastMembers forecastMembers(const torch::Tensor& z);
     ForecastOutput forecast(const torch::Tensor& z) { return combined(forecastMembers(z)); }
+    /// Degrees of freedom of each horizon [H]; undefined unless forecasts are Student-t.
+    torch::Tensor forecastDegrees() const;
 
 private:
+    std::int64_t outputsPerHorizon() const { return m_options.distribution == ForecastDistribution::Quantiles ? static_cast<std::int64_t>(kForecastQuantiles) : 2; }
     template <typename Float, typename PointerOf> HeadViews<Float> headViews(PointerOf pointerOf);
 
     AgentNetworkOptions m_options;
@@ -76,7 +86,8 @@ private:
     torch::nn::Linear m_valueOut{nullptr};
     torch::Tensor m_holdBias;
     torch::nn::Linear m_forecastHidden{nullptr}; ///< D -> K * headWidth, member by member
-    torch::nn::Linear m_forecastOut{nullptr};    ///< headWidth -> K * 2 H; member k reads its own part of the hidden units
+    torch::nn::Linear m_forecastOut{nullptr};    ///< headWidth -> K * N H, N = 2 or Q; member k reads its own part of the hidden units
+    torch::Tensor m_forecastDegrees;             ///< [H], Student-t
 };
 TORCH_MODULE(AgentNetwork);
 

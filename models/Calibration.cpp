@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "base/Error.h"
+#include "env/risk/ValueAtRisk.h"
 
 namespace btcai {
 
@@ -20,9 +21,6 @@ constexpr std::size_t kLeastInStep = 100; ///< independent samples behind a step
 constexpr std::size_t kQuantiles = 2001; ///< kept of the scores: a level is then right to a twentieth of a per cent
 constexpr std::size_t kBins = 10;
 constexpr std::array kLevels{0.5, 0.8, 0.9, 0.95};
-
-double cumulative(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
-double density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * std::numbers::pi); }
 
 double score(const ForecastSample& sample) { return (sample.outcome - sample.mean) / sample.deviation; }
 
@@ -46,23 +44,34 @@ double quantile(std::span<const double> ascending, double share)
     return std::lerp(ascending[below], ascending[below + 1], place - static_cast<double>(below));
 }
 
-/// The standard normal quantile, by bisection of erfc: called a few times a report.
-double normalQuantile(double share)
-{
-    double low = -40.0;
-    double high = 40.0;
-    for (int i = 0; i < 80; ++i) {
-        const double middle = 0.5 * (low + high);
-        (cumulative(middle) < share ? low : high) = middle;
-    }
-    return 0.5 * (low + high);
-}
-
 double meanCrps(std::span<const ForecastSample> samples, double factor)
 {
     double sum = 0.0;
     for (const ForecastSample& sample : samples)
-        sum += gaussianCrps({sample.mean, factor * sample.deviation, sample.outcome});
+        sum += forecastCrps({.mean = sample.mean, .deviation = factor * sample.deviation, .outcome = sample.outcome, .shape = sample.shape});
+    return sum / static_cast<double>(samples.size());
+}
+
+/// What came before, every time, by the energy form of the score (Gneiting and Raftery 2007, equation 20): E|X - y| - E|X - X'| / 2.
+double pastCrps(std::span<const ForecastSample> samples, std::span<const ForecastSample> climate)
+{
+    std::vector<double> past;
+    for (const ForecastSample& sample : climate)
+        past.push_back(sample.outcome);
+    std::ranges::sort(past);
+    const auto count = static_cast<double>(past.size());
+    std::vector<double> below{0.0}; // sums of the first i
+    double halfDifference = 0.0;
+    for (std::size_t i = 0; i < past.size(); ++i) {
+        below.push_back(below.back() + past[i]);
+        halfDifference += (2.0 * static_cast<double>(i) + 1.0 - count) * past[i] / count / count;
+    }
+    double sum = 0.0;
+    for (const ForecastSample& sample : samples) {
+        const auto i = static_cast<std::size_t>(std::ranges::lower_bound(past, sample.outcome) - past.begin());
+        const double distance = sample.outcome * (2.0 * static_cast<double>(i) - count) + below.back() - 2.0 * below[i];
+        sum += distance / count - halfDifference;
+    }
     return sum / static_cast<double>(samples.size());
 }
 
@@ -78,7 +87,7 @@ double climateCrps(std::span<const ForecastSample> samples, std::span<const Fore
     const double deviation = std::sqrt(squares / static_cast<double>(climate.size()));
     double sum = 0.0;
     for (const ForecastSample& sample : samples)
-        sum += gaussianCrps({mean, deviation, sample.outcome});
+        sum += forecastCrps({.mean = mean, .deviation = deviation, .outcome = sample.outcome});
     return sum / static_cast<double>(samples.size());
 }
 
@@ -114,14 +123,13 @@ double expectedError(std::span<const ReliabilityBin> bins)
 CoverageAt coverageAt(double level, const ForecastCalibration& calibration, std::span<const ForecastSample> samples, std::size_t overlap)
 {
     CoverageAt coverage{.level = level};
-    const double rawFactor = normalQuantile(0.5 + 0.5 * level);
     const double factor = calibration.intervalFactor(level);
     RunningCoverage running(level);
     std::deque<bool> pending; // forecasts whose outcome is not known yet
     std::size_t raw = 0, fixed = 0;
     for (const ForecastSample& sample : samples) {
         const double distance = std::abs(score(sample));
-        raw += distance <= rawFactor ? 1 : 0;
+        raw += std::abs(2.0 * sample.shape.cumulative(score(sample)) - 1.0) <= level ? 1 : 0;
         fixed += distance <= factor ? 1 : 0;
         pending.push_back(distance <= calibration.intervalFactor(running.asked()));
         if (pending.size() > overlap) {
@@ -167,13 +175,12 @@ std::vector<double> numbers(const Json& json, const char* name)
 
 } // namespace
 
-double gaussianCrps(const ForecastSample& sample)
-{
-    const double z = score(sample);
-    return sample.deviation * (z * (2.0 * cumulative(z) - 1.0) + 2.0 * density(z) - std::numbers::inv_sqrtpi);
-}
+double forecastCrps(const ForecastSample& sample) { return sample.deviation * sample.shape.crps(score(sample)); }
 
-double upProbability(double mean, double deviation) { return cumulative(mean / deviation); }
+double upProbability(double mean, double deviation, const ForecastShape& shape)
+{
+    return shape.isGaussian() ? normalCumulative(mean / deviation) : 1.0 - shape.cumulative(-mean / deviation);
+}
 
 IsotonicMap IsotonicMap::fit(std::span<const double> probabilities, std::span<const bool> happened, std::size_t least)
 {
@@ -268,7 +275,7 @@ ForecastCalibration ForecastCalibration::fit(std::span<const ForecastSample> sam
     std::vector<double> probabilities;
     const auto happened = std::make_unique<bool[]>(samples.size());
     for (std::size_t i = 0; i < samples.size(); ++i) {
-        probabilities.push_back(btcai::upProbability(samples[i].mean, calibration.m_deviationFactor * samples[i].deviation));
+        probabilities.push_back(btcai::upProbability(samples[i].mean, calibration.m_deviationFactor * samples[i].deviation, samples[i].shape));
         happened[i] = samples[i].outcome > 0.0;
     }
     const std::span<const bool> came{happened.get(), samples.size()};
@@ -278,9 +285,9 @@ ForecastCalibration ForecastCalibration::fit(std::span<const ForecastSample> sam
     return calibration;
 }
 
-double ForecastCalibration::upProbability(double mean, double deviation) const
+double ForecastCalibration::upProbability(double mean, double deviation, const ForecastShape& shape) const
 {
-    return m_up(btcai::upProbability(mean, m_deviationFactor * deviation));
+    return m_up(btcai::upProbability(mean, m_deviationFactor * deviation, shape));
 }
 
 double ForecastCalibration::intervalFactor(double level) const
@@ -341,10 +348,10 @@ CalibrationReport measureCalibration(const ForecastCalibration& calibration, std
     report.epistemic = std::sqrt(epistemic / static_cast<double>(samples.size()));
     report.aleatoric = std::sqrt((total - epistemic) / static_cast<double>(samples.size()));
     report.crps = meanCrps(samples, calibration.deviationFactor());
-    const double reference = climate.empty() ? 0.0 : climateCrps(samples, climate);
+    const double reference = climate.empty() ? 0.0 : samples.front().shape.isGaussian() ? climateCrps(samples, climate) : pastCrps(samples, climate);
     report.crpsSkill = reference > 0.0 ? 1.0 - report.crps / reference : 0.0;
-    report.ece = expectedError(reliabilityOf(samples, [](const ForecastSample& s) { return upProbability(s.mean, s.deviation); }));
-    report.reliability = reliabilityOf(samples, [&](const ForecastSample& s) { return calibration.upProbability(s.mean, s.deviation); });
+    report.ece = expectedError(reliabilityOf(samples, [](const ForecastSample& s) { return upProbability(s.mean, s.deviation, s.shape); }));
+    report.reliability = reliabilityOf(samples, [&](const ForecastSample& s) { return calibration.upProbability(s.mean, s.deviation, s.shape); });
     report.calibratedEce = expectedError(report.reliability);
     for (const double level : kLevels)
         report.coverage.push_back(coverageAt(level, calibration, samples, overlap));

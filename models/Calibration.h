@@ -5,23 +5,24 @@
 #include <vector>
 
 #include "base/Json.h"
+#include "models/ForecastShape.h"
 
 namespace btcai {
 
-/// A Gaussian forecast and what came, in one unit.
+/// A forecast and what came, in one unit: mean + deviation times something distributed like `shape`.
 struct ForecastSample {
     double mean = 0.0;
     double deviation = 1.0; ///< above 0
     double outcome = 0.0;
     double epistemic = 0.0; ///< the part of the deviation that stands for what the network does not know; their squares add
+    ForecastShape shape{};
 };
 
-/// Continuous ranked probability score of a Gaussian forecast, in the outcome's unit; 0 is perfect (Gneiting and Raftery, "Strictly
-/// proper scoring rules, prediction, and estimation", 2007, equation 21).
-double gaussianCrps(const ForecastSample& sample);
+/// Continuous ranked probability score of a forecast, in the outcome's unit (ForecastShape::crps).
+double forecastCrps(const ForecastSample& sample);
 
 /// The probability of an outcome above 0.
-double upProbability(double mean, double deviation);
+double upProbability(double mean, double deviation, const ForecastShape& shape = {});
 
 /// A non-decreasing step function that fits 0/1 outcomes best in squares (pool adjacent violators: Ayer et al. 1955; Zadrozny and Elkan 2002),
 /// read off by linear interpolation between the centres of its steps.
@@ -53,11 +54,11 @@ public:
     static ForecastCalibration fit(std::span<const ForecastSample> samples, std::size_t overlap = 1);
 
     bool isFitted() const { return m_count > 0; }
-    /// The factor on the deviation that makes the samples most likely, sqrt(mean z^2): the temperature of a Gaussian (Guo et al. 2017; Laves
-    /// et al. 2020). Above 1: the network was too sure.
+    /// The factor on the deviation after which it is that of the samples, sqrt(mean z^2): for a Gaussian the one that makes them most likely, its
+    /// temperature (Guo et al. 2017; Laves et al. 2020). Above 1: the network was too sure.
     double deviationFactor() const { return m_deviationFactor; }
     /// The probability of an outcome above 0, by the scaled deviation and the isotonic map.
-    double upProbability(double mean, double deviation) const;
+    double upProbability(double mean, double deviation, const ForecastShape& shape = {}) const;
     /// Half the width of the interval around the mean that holds `level` (0 to 1) of the outcomes, over the deviation: split conformal
     /// prediction with its correction for few samples (Lei et al. 2018). Infinite where there are too few for the level.
     double intervalFactor(double level) const;
@@ -93,7 +94,7 @@ private:
 /// How often outcomes lay within the intervals of a level.
 struct CoverageAt {
     double level = 0.0;
-    double raw = 0.0;        ///< of the network's own deviation
+    double raw = 0.0;        ///< of the forecast as it is, between its quantiles
     double calibrated = 0.0; ///< of the conformal intervals
     double running = 0.0;    ///< of the intervals that RunningCoverage steers
     bool operator==(const CoverageAt&) const = default;
@@ -112,7 +113,9 @@ struct CalibrationReport {
     std::size_t count = 0;
     double deviationRatio = 1.0; ///< root mean square of (outcome - mean) / deviation: 1 when honest, above when too sure
     double crps = 0.0;           ///< mean, in the outcome's unit, of the forecast with its deviation scaled
-    double crpsSkill = 0.0;      ///< 1 - crps / that of the same Gaussian every time, fitted to `climate`; above 0 the forecast knows something
+    /// 1 - crps / that of the same distribution every time; above 0 the forecast knows something. The same for Gaussian forecasts is the Gaussian fitted to
+    /// `climate`, for others, which could follow any shape, the outcomes of `climate` themselves: so skills of two distributions do not compare, their CRPS does.
+    double crpsSkill = 0.0;
     double ece = 0.0;            ///< expected calibration error of the probability of going up as the network gives it: mean |probability - frequency| over ten
                                  ///< bins, weighted by their counts (Naeini et al. 2015)
     double calibratedEce = 0.0;  ///< the same of the calibrated probability

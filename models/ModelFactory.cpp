@@ -26,6 +26,7 @@ AgentNetworkOptions agentNetworkOptions(const RunConfig& config, std::int64_t fe
     options.headWidth = model.headWidth;
     options.horizons = static_cast<std::int64_t>(forecastHorizons(config).size());
     options.members = config.forecast.members;
+    options.distribution = forecastDistribution(config.forecast.distribution);
     options.holdBias = model.holdBias;
     return options;
 }

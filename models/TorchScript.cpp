@@ -40,6 +40,8 @@ Stack outputsOf(AgentNetwork& network, const Stack& inputs)
         const ForecastOutput forecast = network->forecast(market.embedding);
         out.push_back(forecast.mean.squeeze(0));
         out.push_back(forecast.logDeviation.squeeze(0).exp());
+        if (forecast.shape.defined())
+            out.push_back(forecast.shape.squeeze(0));
     }
     return {torch::ivalue::Tuple::create(std::vector<torch::IValue>(out.begin(), out.end()))};
 }

@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, 2> kRestChoices{"carry", "cancel"};
 constexpr std::array<std::string_view, 3> kEntryChoices{"market", "limit", "stop"};
 constexpr std::array<std::string_view, 2> kProductChoices{"spot", "perpetual"};
 constexpr std::array<std::string_view, 4> kSizingChoices{"fixed", "confidence", "uncertainty", "full-distribution"};
+constexpr std::array<std::string_view, 3> kDistributionChoices{"gaussian", "student-t", "quantiles"};
 constexpr std::array<std::string_view, 4> kGoalChoices{"none", "month", "year", "holding"};
 constexpr std::array<std::string_view, 3> kDecayChoices{"time", "performance", "adaptive"};
 constexpr std::array<std::string_view, 6> kAugmentChoices{"none", "jitter", "magnitude-warp", "time-warp", "bootstrap", "sign-flip"};
@@ -273,6 +274,9 @@ const std::array kFields{
     Field{"model.horizons", "", "Forecast horizons", "bars", 0, 0, {}, false, true,
           "Horizons of the return forecast, ascending, separated by commas.", BTCAI_AT(model.horizons)},
 
+    Field{"forecast.distribution", "", "Forecast distribution", "", 0, 0, kDistributionChoices, false, true,
+          "What a return is thought to be distributed like: normally, with heavier tails that are learned, or by quantiles that are learned one by one.",
+          BTCAI_AT(forecast.distribution)},
     Field{"forecast.members", "", "Forecast heads", "", 1, 32, {}, false, true,
           "An ensemble of so many forecasts, each learned from its own draw of the bars; how far they differ says what the agent does not know. 1 for none.",
           BTCAI_AT(forecast.members)},
@@ -299,7 +303,7 @@ const std::array kFields{
     Field{"ppo.value_coefficient", "", "Value coefficient", "", 0, 10, {}, true, true,
           "Weight of the value loss.", BTCAI_AT(ppo.valueCoefficient)},
     Field{"ppo.forecast_coefficient", "", "Forecast coefficient", "", 0, 10, {}, true, true,
-          "Weight of the forecast's negative log likelihood.", BTCAI_AT(ppo.forecastCoefficient)},
+          "Weight of the forecast's loss, its negative log likelihood or, of quantiles, the pinball loss.", BTCAI_AT(ppo.forecastCoefficient)},
     Field{"ppo.gate_coefficient", "", "Gate coefficient", "", 0, 10, {}, true, true,
           "Weight of a penalty on gates that close: the log of the number of branches less the entropy of their gates, a mean over bars. A branch that is "
           "shut out early learns no more. 0 for none.",

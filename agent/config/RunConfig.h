@@ -170,6 +170,7 @@ struct RunConfig {
     } model;
 
     struct Forecast {
+        std::string distribution = "gaussian";
         std::int64_t members = 1;
         bool operator==(const Forecast&) const = default;
     } forecast;

@@ -28,7 +28,7 @@ public:
          const RowRange& rows, const std::string& part)
         : m_network(std::move(network)), m_dataset(dataset), m_tensors(tensors), m_config(config), m_part(part),
           m_rows(rows), m_env(dataset.market, envOptions()), m_accounts(m_env.lanes()),
-          m_actions(m_env.lanes()), m_sizes(m_env.lanes(), 1.0), m_sizer(config, tensors), m_recorder(tensors)
+          m_actions(m_env.lanes()), m_sizes(m_env.lanes(), 1.0), m_sizer(config, tensors), m_recorder(tensors, m_network->options().distribution)
     {
         m_env.reset(0);
         m_env.recordTrades(m_env.lanes());

@@ -10,11 +10,12 @@ namespace {
 
 constexpr std::int64_t kChunkRows = 1024;
 constexpr std::size_t kForecastPoints = 300;
+constexpr double kOneDeviation = 0.6826894921370859; ///< of a Gaussian lies within one
 constexpr double kRegimeLevel = 0.9; ///< of the intervals whose coverage is told by regime
 
 } // namespace
 
-ForecastRecorder::ForecastRecorder(const MarketTensors& tensors) : m_tensors(tensors)
+ForecastRecorder::ForecastRecorder(const MarketTensors& tensors, ForecastDistribution distribution) : m_tensors(tensors), m_distribution(distribution)
 {
     for (const std::int64_t bars : tensors.horizons())
         m_horizons.push_back({.horizonBars = bars, .rows = {}, .samples = {}});
@@ -22,6 +23,13 @@ ForecastRecorder::ForecastRecorder(const MarketTensors& tensors) : m_tensors(ten
 
 void ForecastRecorder::add(const ForecastOutput& output, std::int64_t firstRow)
 {
+    const torch::Tensor shape = output.shape.defined() ? output.shape.to(torch::kCPU).contiguous() : torch::Tensor();
+    const auto shapeAt = [&](std::int64_t at) {
+        if (!shape.defined())
+            return ForecastShape();
+        const auto parameters = static_cast<std::size_t>(shape.size(3));
+        return ForecastShape::of(m_distribution, {shape.data_ptr<float>() + at * shape.size(3), parameters});
+    };
     const torch::Tensor mean = output.mean.to(torch::kCPU).contiguous();
     const torch::Tensor deviation = output.logDeviation.exp().to(torch::kCPU).contiguous();
     const torch::Tensor epistemic = output.epistemic.to(torch::kCPU).contiguous();
@@ -33,14 +41,14 @@ void ForecastRecorder::add(const ForecastOutput& output, std::int64_t firstRow)
             if (!std::isfinite(value(target)))
                 continue;
             m_horizons[h].rows.push_back(static_cast<std::size_t>(firstRow + i));
-            m_horizons[h].samples.push_back({value(mean), value(deviation), value(target), value(epistemic)});
+            m_horizons[h].samples.push_back({value(mean), value(deviation), value(target), value(epistemic), shapeAt(at)});
         }
 }
 
 std::vector<HorizonSamples> forecastRows(AgentNetwork network, const MarketTensors& tensors, const RowRange& rows, const std::function<void()>& poll)
 {
     torch::InferenceMode guard;
-    ForecastRecorder recorder(tensors);
+    ForecastRecorder recorder(tensors, network->options().distribution);
     const auto last = static_cast<std::int64_t>(rows.last);
     auto& encoder = network->encoder();
     for (auto row = static_cast<std::int64_t>(rows.first); row < last; row += kChunkRows) {
@@ -78,6 +86,10 @@ protocol::Forecast forecastMessage(const HorizonSamples& samples, const MarketDa
         message.outcome.push_back(samples.samples[i].outcome);
         if (isEnsemble)
             message.epistemic.push_back(samples.samples[i].epistemic);
+        if (const ForecastSample& sample = samples.samples[i]; !sample.shape.isGaussian()) {
+            message.lower.push_back(sample.mean + sample.deviation * sample.shape.quantile(0.5 - 0.5 * kOneDeviation));
+            message.upper.push_back(sample.mean + sample.deviation * sample.shape.quantile(0.5 + 0.5 * kOneDeviation));
+        }
     }
     return message;
 }

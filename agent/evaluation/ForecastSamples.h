@@ -23,13 +23,14 @@ struct HorizonSamples {
 class ForecastRecorder {
 public:
     /// Which must outlive it.
-    explicit ForecastRecorder(const MarketTensors& tensors);
+    ForecastRecorder(const MarketTensors& tensors, ForecastDistribution distribution);
     /// Forecasts of rows [firstRow, firstRow + T): [1, T, H].
     void add(const ForecastOutput& output, std::int64_t firstRow);
     std::vector<HorizonSamples> take() { return std::move(m_horizons); }
 
 private:
     const MarketTensors& m_tensors;
+    ForecastDistribution m_distribution;
     std::vector<HorizonSamples> m_horizons;
 };
 

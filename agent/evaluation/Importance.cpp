@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "agent/ppo/PpoLoss.h"
+#include "agent/ppo/ForecastLoss.h"
 #include "base/Error.h"
 #include "base/Rng.h"
 #include "data/features/FeatureKernel.h"
@@ -78,7 +78,7 @@ private:
     Outputs outputsOf(const Tensor& market)
     {
         const torch::NoGradGuard noGrad;
-        std::vector<Tensor> logits, means, deviations;
+        std::vector<Tensor> logits, means, deviations, shapes;
         for (std::int64_t row = 0; row < m_rows; row += kChunkRows) {
             if (m_poll)
                 m_poll();
@@ -89,11 +89,16 @@ private:
                 const ForecastOutput forecast = m_network->forecast(z);
                 means.push_back(forecast.mean);
                 deviations.push_back(forecast.logDeviation);
+                if (forecast.shape.defined())
+                    shapes.push_back(forecast.shape);
             }
         }
         Outputs outputs{.logProbabilities = torch::log_softmax(torch::cat(logits), 1)};
         if (m_targets.defined())
-            outputs.forecastLoss = gaussianNll(torch::cat(means, 1), torch::cat(deviations, 1), m_targets).item<double>();
+            outputs.forecastLoss = forecastLoss({.mean = torch::cat(means, 1), .logDeviation = torch::cat(deviations, 1), .epistemic = {},
+                                                 .shape = shapes.empty() ? Tensor() : torch::cat(shapes, 1)},
+                                                m_network->options().distribution, m_targets)
+                                       .item<double>();
         return outputs;
     }
 

@@ -28,7 +28,9 @@ struct GroupImportance {
     std::string group;
     std::int64_t features = 0;
     MeanError decisions;        ///< nats by which the policy moves, mean KL divergence, when the group tells of another time
-    MeanError forecasts;        ///< nats by which the forecasts' negative log likelihood rises then, mean over targets; below 0 the group misleads
+    /// By which the forecasts' loss rises then, mean over targets: nats of the negative log likelihood, or, of quantiles, twice the pinball loss in deviations of
+    /// the target. Below 0 the group misleads.
+    MeanError forecasts;
     double attribution = 0.0;   ///< share of the absolute integrated gradients
 };
 

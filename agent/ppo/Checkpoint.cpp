@@ -26,6 +26,7 @@ constexpr const char* kEnvironment = "environment.bin";
 constexpr const char* kState = "state.json";
 constexpr const char* kConfig = "run.toml";
 constexpr const char* kCalibration = "calibration.json"; // not in every checkpoint
+constexpr const char* kDistribution = "forecast_distribution"; // in the model's metadata, of forecasts that are not Gaussian
 /// Likewise.
 constexpr std::array<std::pair<const char*, std::optional<TensorFile> Checkpoint::*>, 3> kSnapshots{
     {{"replay.safetensors", &Checkpoint::replay}, {"familiarity.safetensors", &Checkpoint::familiarity}, {"memory.safetensors", &Checkpoint::memory}}};
@@ -171,7 +172,9 @@ std::string saveCheckpoint(const fs::path& folder, const Checkpoint& checkpoint,
     fs::create_directory(temporary);
 
     const std::map<std::string, std::string> metadata{{"format", "pt"}, {"producer", "btcai " + std::string(buildInfo().version)}};
-    const TensorFile model{.tensors = weightsOf(network), .metadata = metadata};
+    TensorFile model{.tensors = weightsOf(network), .metadata = metadata};
+    if (network->options().distribution != ForecastDistribution::Gaussian)
+        model.metadata[kDistribution] = forecastDistributionName(network->options().distribution);
     const TensorFile moments{.tensors = {{"first_moment", optimizer.firstMoment()},
                                          {"second_moment", optimizer.secondMoment()},
                                          {"steps", torch::tensor({optimizer.steps()}, torch::kInt64)}},
@@ -254,6 +257,10 @@ void loadWeights(const fs::path& checkpointFolder, AgentNetwork network, FlatAda
     const std::string name = (checkpointFolder / kModel).string();
     const TensorFile model = parseTensorFile(readVerified(checkpointFolder, kModel, index), name);
     const auto parameters = network->named_parameters();
+    const auto noted = model.metadata.find(kDistribution);
+    const std::string_view learned = noted == model.metadata.end() ? forecastDistributionName(ForecastDistribution::Gaussian) : noted->second;
+    if (const std::string_view own = forecastDistributionName(network->options().distribution); learned != own)
+        throw Error(ErrorKind::Corrupt, "{}: its forecasts are {}, this network's {}: it was trained with another forecast.distribution", name, learned, own);
     if (model.tensors.size() != parameters.size())
         throw Error(ErrorKind::Corrupt, "{}: holds {} tensors, this network has {}", name, model.tensors.size(), parameters.size());
     for (const auto& item : parameters) {

@@ -1,6 +1,7 @@
 #include "agent/ppo/EntrySizer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "agent/config/EnvironmentOptions.h"
 #include "agent/ppo/SampleAction.h"
@@ -12,7 +13,8 @@ namespace btcai {
 EntrySizer::EntrySizer(const RunConfig& config)
     : m_sizer(sizingOptions(config)), m_isOn(config.sizing.method != "fixed" || config.sizing.maxUncertainty > 0.0),
       m_fullExposure(sizingOptions(config).fullExposure),
-      m_roundTripCost(2e-4 * (config.costs.takerFeeBps + config.costs.halfSpreadBps)), m_prior(config.memory.prior)
+      m_roundTripCost(2e-4 * (config.costs.takerFeeBps + config.costs.halfSpreadBps)),
+      m_distribution(forecastDistribution(config.forecast.distribution)), m_prior(config.memory.prior)
 {
     const std::vector<std::int64_t> horizons = forecastHorizons(config);
     const auto found = std::ranges::find(horizons, config.sizing.horizonBars);
@@ -79,6 +81,19 @@ void EntrySizer::setForecasts(const ForecastOutput& forecasts)
     const auto ofHorizon = [this](const torch::Tensor& all) { return (all.select(2, m_horizon).to(torch::kCPU, torch::kFloat64) * m_scale).contiguous(); };
     m_mean = ofHorizon(forecasts.mean);
     m_deviation = ofHorizon(forecasts.logDeviation.exp());
+    if (forecasts.shape.defined())
+        m_shape = forecasts.shape.select(2, m_horizon).to(torch::kCPU).contiguous();
+}
+
+/// Calibrated. What is not a number is none here either, and refused as a size.
+double EntrySizer::upProbability(std::int64_t at) const
+{
+    const double mean = m_mean.data_ptr<double>()[at], deviation = m_deviation.data_ptr<double>()[at];
+    if (m_distribution == ForecastDistribution::Gaussian || !std::isfinite(mean) || !std::isfinite(deviation))
+        return m_calibration.upProbability(mean, deviation);
+    const auto parameters = static_cast<std::size_t>(m_shape.size(2));
+    const std::span<const float> shape{m_shape.data_ptr<float>() + at * m_shape.size(2), parameters};
+    return m_calibration.upProbability(mean, deviation, ForecastShape::of(m_distribution, shape));
 }
 
 double EntrySizer::size(std::span<const float> logits, std::uint8_t action, std::int64_t g, std::int64_t t) const
@@ -91,7 +106,7 @@ double EntrySizer::size(std::span<const float> logits, std::uint8_t action, std:
     const double mean = m_mean.data_ptr<double>()[at], deviation = m_deviation.data_ptr<double>()[at];
     double confidence = 0.0;
     if (isCalibrated())
-        confidence = isLong ? m_calibration.upProbability(mean, deviation) : 1.0 - m_calibration.upProbability(mean, deviation);
+        confidence = isLong ? upProbability(at) : 1.0 - upProbability(at);
     else
         confidence = actionProbability(logits, action);
     if (m_memory) {

@@ -56,6 +56,7 @@ public:
 
 private:
     explicit EntrySizer(const RunConfig& config);
+    double upProbability(std::int64_t at) const;
     const Recall& recallAt(std::int64_t g, std::int64_t t) const;
 
     PositionSizer m_sizer;
@@ -65,7 +66,9 @@ private:
     std::int64_t m_horizonBars = 0;
     ForecastCalibration m_calibration;
     double m_scale = 1.0;       ///< of its target
+    ForecastDistribution m_distribution;
     torch::Tensor m_mean, m_deviation; ///< [G, T], log returns, double
+    torch::Tensor m_shape;             ///< [G, T, P], as ForecastOutput has it
     const ContextMemory* m_memory = nullptr;
     double m_prior = 0.0;
     torch::Tensor m_situations; ///< [G, T, D]

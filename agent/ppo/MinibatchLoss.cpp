@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/ppo/ForecastLoss.h"
 #include "agent/ppo/HeadLoss.h"
 #include "agent/ppo/LapTimer.h"
 #include "agent/ppo/PpoLoss.h"
@@ -70,8 +71,7 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
             const Tensor targets = own(batch.targets);
             const double known = torch::isfinite(targets).sum().item<double>();
             const Tensor weights = batch.memberWeights.defined() ? own(batch.memberWeights).unsqueeze(3) : Tensor();
-            const Tensor loss = gaussianNll(forecast.mean, forecast.logDeviation, targets.unsqueeze(2).expand_as(forecast.mean), weights)
-                                * (known / std::max(batch.knownTargets, 1.0));
+            const Tensor loss = forecastLoss(forecast, targets, weights) * (known / std::max(batch.knownTargets, 1.0));
             sums.forecast = loss.item<double>();
             const Tensor weighted = loss * options.forecastCoefficient;
             total = total.defined() ? total + weighted : weighted;

@@ -44,18 +44,6 @@ PpoLoss ppoLoss(const Tensor& logits, const Tensor& value, const Tensor& action,
     return loss;
 }
 
-Tensor gaussianNll(const Tensor& mean, const Tensor& logDeviation, const Tensor& target, const Tensor& weight)
-{
-    const Tensor known = torch::isfinite(target);
-    // The unknown ones are replaced before the arithmetic: a NaN times zero would still be one, in the gradient too.
-    const Tensor safeTarget = torch::where(known, target, torch::zeros_like(target));
-    const Tensor scaled = (safeTarget - mean) * torch::exp(-logDeviation);
-    Tensor each = (0.5 * scaled.square() + logDeviation) * known.to(mean.dtype());
-    if (weight.defined())
-        each = each * weight;
-    return each.sum() / known.sum().clamp_min(1);
-}
-
 Tensor gatePenalty(const Tensor& gates)
 {
     // A share may round to 0, whose logarithm must not reach the gradient.

@@ -27,11 +27,6 @@ PpoLoss ppoLoss(const torch::Tensor& logits, const torch::Tensor& value, const t
                 const torch::Tensor& oldLogProbability, const torch::Tensor& advantage, const torch::Tensor& returns,
                 const PpoLossOptions& options, const torch::Tensor& oldValue = {}, const torch::Tensor& entropyScale = {});
 
-/// Negative log likelihood of a Gaussian, mean over the targets that are known (not NaN), without the constant
-/// log(2 pi) / 2. Zero, with zero gradient, when none is known. All of one shape; where `weight` is given, one that broadcasts to it,
-/// each target counts so many times in the sum, and once in the number that it is divided by.
-torch::Tensor gaussianNll(const torch::Tensor& mean, const torch::Tensor& logDeviation, const torch::Tensor& target, const torch::Tensor& weight = {});
-
 /// gates: [..., B], shares that sum to 1. Log B less their entropy in nats, mean over all: 0 where every branch has the same share, log B where one has all.
 torch::Tensor gatePenalty(const torch::Tensor& gates);
 

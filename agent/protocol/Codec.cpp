@@ -50,6 +50,7 @@ template <typename V> void visitFields(V& v, Forecast& m)
     v("step", m.step), v("horizon_bars", m.horizonBars), v("time", m.time), v("mean", m.mean);
     v("deviation", m.deviation), v("outcome", m.outcome);
     v.unlessDefault("epistemic", m.epistemic);
+    v.unlessDefault("lower", m.lower), v.unlessDefault("upper", m.upper);
 }
 template <typename V> void visitFields(V& v, IntervalCoverage& m)
 {
@@ -259,6 +260,8 @@ void checkMeaning(const Reader& reader, const Forecast& m)
         reader.refuse("mean", "and time, deviation, outcome have unequal lengths");
     if (!m.epistemic.empty() && m.epistemic.size() != m.time.size())
         reader.refuse("epistemic", "has another length than time");
+    if (m.lower.size() != m.upper.size() || (!m.lower.empty() && m.lower.size() != m.time.size()))
+        reader.refuse("lower", "and upper have another length than time");
 }
 void checkMeaning(const Reader& reader, const Evaluation& m)
 {

@@ -100,6 +100,7 @@ struct Forecast {
     std::vector<std::int64_t> time;
     std::vector<double> mean, deviation, outcome;
     std::vector<double> epistemic{}; ///< the part of the deviation that stands for what the network does not know; empty without an ensemble
+    std::vector<double> lower{}, upper{}; ///< the ends of the central 68.27 %; empty for a Gaussian, whose they are mean -+ deviation
     bool operator==(const Forecast&) const = default;
 };
 

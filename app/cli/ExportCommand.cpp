@@ -31,7 +31,7 @@ struct ExportOptions {
 Json describe(LoadedAgent& agent)
 {
     const AgentNetworkOptions& network = agent.network->options();
-    return {{"format", 1},
+    Json description = {{"format", 1},
             {"bucket", agent.config.bucket},
             {"checkpoint", agent.checkpointName},
             {"step", agent.checkpoint.progress.step},
@@ -42,7 +42,11 @@ Json describe(LoadedAgent& agent)
             {"state_size", network.privateSize},
             {"actions", network.actions},
             {"branches", agent.network->encoder()->branchNames()},
-            {"forecast_horizons_bars", forecastHorizons(agent.config)}};
+            {"forecast_horizons_bars", forecastHorizons(agent.config)},
+            {"forecast_distribution", agent.config.forecast.distribution}};
+    if (network.distribution == ForecastDistribution::Quantiles)
+        description["forecast_levels"] = kForecastLevels;
+    return description;
 }
 
 std::string modelBytes(const ExportOptions& options)

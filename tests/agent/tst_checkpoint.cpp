@@ -229,6 +229,33 @@ private slots:
         loadWeights(folder / name, three, nullptr);
     }
 
+    /// Forecasts of another distribution are told by the field that decides it, whichever of the two is stored; nothing is loaded, and its own are.
+    void anotherForecastDistributionIsRefused()
+    {
+        AgentNetworkOptions options = makeNetwork(1)->options();
+        options.horizons = 2;
+        for (const auto stored : {ForecastDistribution::Gaussian, ForecastDistribution::StudentT, ForecastDistribution::Quantiles}) {
+            options.distribution = stored;
+            AgentNetwork network(options);
+            FlatAdam optimizer(*network);
+            QTemporaryDir dir;
+            const fs::path folder = dir.path().toStdString();
+            const std::string name = saveCheckpoint(folder, makeCheckpoint(1), network, optimizer, false, 1);
+            for (const auto wanted : {ForecastDistribution::Gaussian, ForecastDistribution::StudentT, ForecastDistribution::Quantiles}) {
+                options.distribution = wanted;
+                AgentNetwork other(options);
+                const torch::Tensor before = other->parameters().back().clone();
+                const auto failure = failureOf([&] { loadWeights(folder / name, other, nullptr); });
+                QCOMPARE(failure.has_value(), stored != wanted);
+                if (!failure)
+                    continue;
+                QVERIFY(failure->kind == ErrorKind::Corrupt && failure->says("forecast.distribution"));
+                QVERIFY(failure->says(std::string(forecastDistributionName(stored)).c_str()));
+                QVERIFY(torch::equal(other->parameters().back(), before));
+            }
+        }
+    }
+
     void aFolderOfTheSameStepIsReplaced()
     {
         Saved saved;

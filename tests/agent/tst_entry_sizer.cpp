@@ -169,6 +169,34 @@ private slots:
         }
     }
 
+    // Samples that are honest, so that the factor is 1: a mean of half a deviation goes up as often as its distribution says. Of a t with 3 degrees of freedom, whose
+    // deviation is sqrt 3, F(x sqrt 3) = 1/2 + (x / (1 + x^2) + atan x) / pi, at x = 1/2 0.774908; of a Gaussian Phi(1/2) = 0.691462.
+    void confidenceFollowsTheShapeOfTheForecast()
+    {
+        std::vector<ForecastSample> samples;
+        for (int i = 0; i < 400; ++i)
+            samples.push_back({0.0, 0.01, i % 2 == 0 ? 0.01 : -0.01});
+        const RunCalibration honest{.step = 0, .dataHash = {}, .horizons = {{4, 1.0, ForecastCalibration::fit(samples)}}};
+        const std::vector<float> logits{0.0F, 0.0F, 0.0F};
+        std::vector<float> normal;
+        for (const double score : forecastScores())
+            normal.push_back(static_cast<float>(score));
+        for (const auto& [distribution, parameters, up] :
+             {std::tuple{"student-t", std::vector<float>{3.0F}, 0.77490757}, {"quantiles", normal, 0.69146246}, {"gaussian", std::vector<float>{}, 0.69146246}}) {
+            EntrySizer s = sizer({{"sizing.method", "confidence"}, {"forecast.distribution", distribution}});
+            s.calibrate(honest);
+            ForecastOutput output = forecasts(0.005, 0.01);
+            if (!parameters.empty())
+                output.shape = torch::tensor(parameters).expand({1, 2, 2, static_cast<std::int64_t>(parameters.size())});
+            s.setForecasts(output);
+            QVERIFY2(std::abs(s.size(logits, kLong, 0, 1) - up) < 1e-5, distribution);
+            QVERIFY(std::abs(s.size(logits, kShort, 0, 1) - (1.0 - up)) < 1e-5);
+            output.mean = torch::full({1, 2, 2}, std::nanf("")); // what is not a number is no size, and no error
+            s.setForecasts(output);
+            QCOMPARE(s.size(logits, kLong, 0, 1), 0.0);
+        }
+    }
+
     // Live there are no data: the unit of the forecasts comes from the checkpoint.
     void aCheckpointIsEnoughToSizeBy()
     {

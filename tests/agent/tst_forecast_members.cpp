@@ -5,7 +5,7 @@
 
 #include "agent/ppo/BootstrapWeights.h"
 #include "agent/ppo/FlatAdam.h"
-#include "agent/ppo/PpoLoss.h"
+#include "agent/ppo/ForecastLoss.h"
 #include "base/Rng.h"
 #include "models/AgentNetwork.h"
 

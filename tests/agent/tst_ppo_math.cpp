@@ -8,6 +8,7 @@
 #include "agent/ppo/FlatAdam.h"
 #include "agent/ppo/Gae.h"
 #include "agent/ppo/GroupBaseline.h"
+#include "agent/ppo/ForecastLoss.h"
 #include "agent/ppo/PpoLoss.h"
 #include "base/Rng.h"
 #include "env/reference/CartPole.h"

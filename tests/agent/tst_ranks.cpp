@@ -33,11 +33,12 @@ RunConfig rankConfig()
     return config;
 }
 
-/// The same with an ensemble of forecasts, and entries sized by the calibration that rank 0 fits every other iteration.
+/// The same with an ensemble of Student-t forecasts, and entries sized by the calibration that rank 0 fits every other iteration.
 RunConfig sizedRankConfig()
 {
     RunConfig config = rankConfig();
     config.forecast.members = 3;
+    config.forecast.distribution = "student-t";
     config.sizing.method = "confidence";
     config.train.evaluateEvery = 2;
     return config;

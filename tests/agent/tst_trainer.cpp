@@ -47,21 +47,6 @@ struct Run {
     torch::Tensor firstMoment() const { return readTensorFile(finalCheckpoint() / "optimizer.safetensors").tensors.at("first_moment"); }
 };
 
-/// Asks to stop once so many iterations are told.
-class StopAfter final : public EventSink {
-public:
-    StopAfter(RunControl& control, std::int64_t iterations) : m_control(control), m_iterations(iterations) {}
-    void send(const protocol::Event& event) override
-    {
-        if (const auto* metrics = std::get_if<protocol::Metrics>(&event); metrics && metrics->iteration >= m_iterations)
-            m_control.stop();
-    }
-
-private:
-    RunControl& m_control;
-    std::int64_t m_iterations;
-};
-
 std::vector<torch::Tensor> copyOf(const std::vector<torch::Tensor>& tensors)
 {
     std::vector<torch::Tensor> copies;
@@ -93,10 +78,13 @@ class TrainerTest : public QObject {
     {
         QTest::addColumn<int>("members");
         QTest::addColumn<QString>("sizing");
-        QTest::newRow("one forecast") << 1 << "fixed";
-        QTest::newRow("three forecasts") << 3 << "fixed";
-        QTest::newRow("sized by a calibrated forecast") << 1 << "confidence";
-        QTest::newRow("replay, exploration, memory and ensemble") << 0 << "all";
+        QTest::addColumn<QString>("distribution");
+        QTest::newRow("one forecast") << 1 << "fixed" << "gaussian";
+        QTest::newRow("three forecasts") << 3 << "fixed" << "gaussian";
+        QTest::newRow("sized by a calibrated forecast") << 1 << "confidence" << "gaussian";
+        QTest::newRow("sized by a Student-t") << 1 << "confidence" << "student-t";
+        QTest::newRow("sized by three forecasts of quantiles") << 3 << "confidence" << "quantiles";
+        QTest::newRow("replay, exploration, memory and ensemble") << 0 << "all" << "student-t";
     }
 
 private slots:
@@ -119,10 +107,12 @@ private slots:
     {
         RunConfig config = tinyConfig();
         QFETCH(int, members);
+        QFETCH(QString, distribution);
         if (members > 0)
             config.forecast.members = members;
         else
             config = withEveryMechanism(config);
+        config.forecast.distribution = distribution.toStdString();
         config.ppo.stretchesPerMinibatch = 2;
         config.ppo.epochs = 1;
         config.ppo.maxGradNorm = 1e6;
@@ -150,6 +140,7 @@ private slots:
     {
         QFETCH(int, members);
         QFETCH(QString, sizing);
+        QFETCH(QString, distribution);
         RunConfig config = tinyConfig();
         if (members > 0) {
             config.forecast.members = members;
@@ -158,6 +149,7 @@ private slots:
             config = withEveryMechanism(config);
             config.train.evaluateEvery = 2; // so that there is something to recall
         }
+        config.forecast.distribution = distribution.toStdString();
         const BarSeries series = smallSeries();
         Run whole;
         whole.train(config, false, {}, series);

@@ -306,6 +306,10 @@ private slots:
         QVERIFY(std::abs(q.correlation - 1.0 / std::sqrt(2.0)) < 1e-12);
         QCOMPARE(q.coverage, 0.5);
         QCOMPARE(q.skill, 0.5); // squared error 4 against 8
+        f.lower = {0, 0.5, -3, 0.2};
+        f.upper = {1.5, 1.5, 0, 0.5};
+        QCOMPARE(measure(f).coverage, 0.25); // the third: the middle of a forecast that is not Gaussian counts, not the deviation
+        f.lower = f.upper = {};
         f.mean = {0, 0, 0, 0};
         QCOMPARE(measure(f).skill, 0.0);
         QVERIFY(std::isnan(measure(f).correlation));

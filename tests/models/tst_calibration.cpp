@@ -50,7 +50,7 @@ private slots:
                 const double difference = 0.5 * std::erfc(-(x - sample.mean) / sample.deviation / std::sqrt(2.0)) - (x >= sample.outcome ? 1.0 : 0.0);
                 integral += difference * difference * step;
             }
-            QVERIFY2(near(gaussianCrps(sample), integral, 2e-4), qPrintable(QString::number(integral)));
+            QVERIFY2(near(forecastCrps(sample), integral, 2e-4), qPrintable(QString::number(integral)));
         }
     }
 

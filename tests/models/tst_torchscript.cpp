@@ -78,6 +78,27 @@ private slots:
         }
     }
 
+    // Forecasts that are not Gaussian bring the parameters of their shape.
+    void theModuleTellsTheForecastsShape()
+    {
+        for (const auto& [distribution, parameters] : {std::pair{ForecastDistribution::StudentT, 1}, {ForecastDistribution::Quantiles, 13}}) {
+            AgentNetworkOptions options = smallNetwork();
+            options.distribution = distribution;
+            AgentNetwork network = makeAgentNetwork(options, 7);
+            std::istringstream bytes(torchScriptOf(network));
+            torch::jit::Module module = torch::jit::load(bytes);
+            const torch::NoGradGuard noGrad;
+            const std::int64_t patch = options.encoder.patch;
+            const torch::Tensor features = torch::randn({network->encoder()->contextRows() + patch, options.encoder.features});
+            const auto out = module.forward({features, torch::randn({patch, options.privateSize})}).toTuple()->elements();
+            QCOMPARE(out.size(), std::size_t{6});
+            const ForecastOutput forecast = network->forecast(network->encoder()->forward(features.unsqueeze(0)).embedding);
+            QVERIFY(close(out[3].toTensor(), forecast.mean.view({patch, 2})));
+            QVERIFY(close(out[4].toTensor(), forecast.logDeviation.view({patch, 2}).exp()));
+            QVERIFY(close(out[5].toTensor(), forecast.shape.view({patch, 2, parameters})));
+        }
+    }
+
     // Changed weights change what the module says: they are its parameters, not numbers in its code.
     void weightsAreParameters()
     {

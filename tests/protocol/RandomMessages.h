@@ -108,7 +108,8 @@ private:
     protocol::Forecast forecast()
     {
         const std::size_t points = m_rng.below(4);
-        return {whole(), whole(), times(points), reals(points), reals(points), reals(points), reals(m_rng.below(2) == 0 ? points : 0)};
+        const std::size_t ends = m_rng.below(2) == 0 ? points : 0;
+        return {whole(), whole(), times(points), reals(points), reals(points), reals(points), reals(m_rng.below(2) == 0 ? points : 0), reals(ends), reals(ends)};
     }
 
     protocol::Calibration calibration()

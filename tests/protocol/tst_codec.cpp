@@ -232,6 +232,20 @@ private slots:
         QVERIFY(parseJson(encode(Event(calibration)), "encoded") == json);
     }
 
+    // So did the ends of the middle of forecasts that are not Gaussian.
+    void theMiddleOfAForecastIsWrittenWhereItIsNotGaussian()
+    {
+        Json json = parseJson(linesOf("session-v1.jsonl")[9], "fixture");
+        QVERIFY(decoded<Forecast>(json.dump()).lower.empty());
+        json["lower"] = {-0.002, -0.001}, json["upper"] = {0.001, 0.003};
+        const Forecast forecast = decoded<Forecast>(json.dump());
+        QVERIFY((forecast.lower == std::vector<double>{-0.002, -0.001}) && (forecast.upper == std::vector<double>{0.001, 0.003}));
+        QVERIFY(parseJson(encode(Event(forecast)), "encoded") == json);
+        json.erase("upper");
+        const auto failure = eventFailure(json.dump());
+        QVERIFY(failure && failure->says("'lower'"));
+    }
+
     void unequalListsAreRefused()
     {
         for (const char* list : {"time", "mean", "deviation", "outcome"}) {

@@ -38,6 +38,21 @@ private:
     std::vector<protocol::Event> m_events;
 };
 
+/// Asks to stop once so many iterations are told.
+class StopAfter final : public EventSink {
+public:
+    StopAfter(RunControl& control, std::int64_t iterations) : m_control(control), m_iterations(iterations) {}
+    void send(const protocol::Event& event) override
+    {
+        if (const auto* metrics = std::get_if<protocol::Metrics>(&event); metrics && metrics->iteration >= m_iterations)
+            m_control.stop();
+    }
+
+private:
+    RunControl& m_control;
+    std::int64_t m_iterations;
+};
+
 /// A configuration whose iterations take milliseconds: for tests of the machinery.
 inline RunConfig tinyConfig()
 {

@@ -20,6 +20,7 @@ constexpr int kMean = 0;
 constexpr int kOutcome = 1;
 constexpr int kBand = 0;
 constexpr int kEpistemicBand = 1;
+constexpr int kMiddleBand = 2; ///< of forecasts that are not Gaussian, in place of the first
 
 ChartOptions forecastOptions()
 {
@@ -41,11 +42,12 @@ QString horizonText(std::int64_t bars)
     return bars == 1 ? ForecastPanel::tr("1 bar ahead") : ForecastPanel::tr("%1 bars ahead").arg(bars);
 }
 
-QString qualityText(const ForecastQuality& q, std::int64_t step)
+QString qualityText(const ForecastQuality& q, std::int64_t step, bool isGaussian)
 {
-    return ForecastPanel::tr("%1 decisions at step %2  ·  correlation %3  ·  skill against 'no change' %4  ·  within one deviation %5 (68.3 % if calibrated)")
+    return ForecastPanel::tr("%1 decisions at step %2  ·  correlation %3  ·  skill against 'no change' %4  ·  within %5 %6 (68.3 % if calibrated)")
         .arg(formatCount(static_cast<double>(q.count)), formatCount(static_cast<double>(step)),
-             formatValue(q.correlation, Quantity::Price), formatValue(q.skill, Quantity::Return), formatValue(q.coverage, Quantity::Share));
+             formatValue(q.correlation, Quantity::Price), formatValue(q.skill, Quantity::Return),
+             isGaussian ? ForecastPanel::tr("one deviation") : ForecastPanel::tr("the middle 68.3 %"), formatValue(q.coverage, Quantity::Share));
 }
 
 /// Of intervals that should hold 90 %, and of the probability of going up.
@@ -80,7 +82,8 @@ ForecastQuality measure(const protocol::Forecast& forecast)
         ++quality.count;
         sumM += m, sumO += o, sumMM += m * m, sumOO += o * o, sumMO += m * o;
         squaredError += (m - o) * (m - o);
-        within += std::abs(o - m) <= forecast.deviation[i] ? 1 : 0;
+        const bool isWithin = forecast.lower.empty() ? std::abs(o - m) <= forecast.deviation[i] : o >= forecast.lower[i] && o <= forecast.upper[i];
+        within += isWithin ? 1 : 0;
     }
     const auto n = static_cast<double>(quality.count);
     const double variances = (sumMM - sumM * sumM / n) * (sumOO - sumO * sumO / n);
@@ -118,6 +121,7 @@ ForecastPanel::ForecastPanel(std::shared_ptr<const RunSelection> selection, cons
     m_chart->addSeries(tr("outcome"), SeriesRole::BuyAndHold);
     m_chart->addBand(kMean, tr("forecast ± deviation"));
     m_chart->addBand(kMean, tr("of it unknown to the agent"));
+    m_chart->addBand(kMean, tr("middle 68.3 % of the forecast"));
     m_chart->setFeed({[this] { return m_selection->revision() + (m_horizonEpoch << 56U); },
                       [this](TimeSeriesChart& chart) { fill(chart); }});
 
@@ -181,7 +185,7 @@ void ForecastPanel::fill(TimeSeriesChart& chart)
     offerHorizons();
     chart.clearSeries();
     const protocol::Forecast* const forecast = selected();
-    m_quality->setText(forecast ? qualityText(measure(*forecast), forecast->step) : QString());
+    m_quality->setText(forecast ? qualityText(measure(*forecast), forecast->step, forecast->lower.empty()) : QString());
     const protocol::Calibration* const judged = calibration();
     m_calibration->setText(judged ? calibrationText(*judged) : QString());
     m_calibration->setVisible(judged != nullptr);
@@ -190,7 +194,7 @@ void ForecastPanel::fill(TimeSeriesChart& chart)
     const std::vector<double> time(forecast->time.begin(), forecast->time.end());
     chart.setPoints(kMean, time, forecast->mean);
     chart.setPoints(kOutcome, time, forecast->outcome);
-    const auto setBand = [&](int band, const std::vector<double>& half) {
+    const auto setBandAbout = [&](int band, const std::vector<double>& half) {
         std::vector<double> lower, upper;
         for (std::size_t i = 0; i < half.size(); ++i) {
             lower.push_back(forecast->mean[i] - half[i]);
@@ -198,9 +202,12 @@ void ForecastPanel::fill(TimeSeriesChart& chart)
         }
         chart.setBand(band, time, lower, upper);
     };
-    setBand(kBand, forecast->deviation);
+    if (forecast->lower.empty())
+        setBandAbout(kBand, forecast->deviation);
+    else
+        chart.setBand(kMiddleBand, time, forecast->lower, forecast->upper);
     if (!forecast->epistemic.empty())
-        setBand(kEpistemicBand, forecast->epistemic);
+        setBandAbout(kEpistemicBand, forecast->epistemic);
 }
 
 } // namespace btcai::gui

@@ -16,7 +16,7 @@ namespace btcai::gui {
 struct ForecastQuality {
     std::size_t count = 0;    ///< decisions whose outcome is known
     double correlation = 0.0; ///< of mean and outcome; NaN when one of them is constant
-    double coverage = 0.0;    ///< share of outcomes within one deviation; 68.3 % if they were normal and calibrated
+    double coverage = 0.0;    ///< share of outcomes within the middle 68.3 % of the forecast (of a Gaussian, within one deviation); as much if it is calibrated
     double skill = 0.0;       ///< 1 - squared error over that of always saying 0; below 0 is worse than knowing nothing
 };
 
