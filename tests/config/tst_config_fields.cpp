@@ -228,6 +228,9 @@ private slots:
         QTest::newRow("shares") << "split.train_share" << "0.9" << "split.validation_share" << "0.09" << "split.validation_share";
         QTest::newRow("minibatch too large") << "train.stretches" << "8" << "ppo.stretches_per_minibatch" << "9" << "ppo.stretches_per_minibatch";
         QTest::newRow("minibatch uneven") << "train.stretches" << "8" << "ppo.stretches_per_minibatch" << "3" << "train.stretches";
+        QTest::newRow("segment and rollout") << "replay.segments" << "1" << "replay.bars" << "48" << "replay.bars";
+        QTest::newRow("segment and patch") << "replay.segments" << "1" << "replay.bars" << "4" << "replay.bars";
+        QTest::newRow("memory without sizes") << "memory.capacity" << "100" << "sizing.method" << "fixed" << "memory.capacity";
         QTest::newRow("no such event") << "events.kinds" << "gap,moon" << "seed" << "1" << "events.kinds = gap,moon: 'moon'";
         QTest::newRow("horizons descend") << "model.horizons" << "12,1" << "seed" << "1" << "model.horizons";
         QTest::newRow("horizons repeat") << "model.horizons" << "1,1" << "seed" << "1" << "model.horizons";

@@ -109,7 +109,7 @@ private slots:
             RunConfig config = defaultConfig(kBuckets[rng.below(4)]);
             for (const Field& field : runConfigFields()) // all but those that rules between fields or a form of their own bind
                 if (std::ranges::none_of(std::array{"model.", "train.", "split.", "execution.", "margin.", "goal.", "account.actions", "account.stop_loss",
-                                                    "account.take_profit", "costs.fee_tiers", "flows.script", "risk.max_exposure", "sizing.", "reward.goal_shaping",
+                                                    "account.take_profit", "costs.fee_tiers", "flows.script", "risk.max_exposure", "sizing.", "memory.capacity", "replay.", "reward.goal_shaping",
                                                     "ppo.stretches_per_minibatch", "features.select", "events.kinds"},
                                          [&field](std::string_view prefix) { return field.key.starts_with(prefix); }))
                     setFieldText(config, field, randomText(field, rng));
