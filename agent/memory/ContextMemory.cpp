@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+// With its vectorised code hnswlib 0.6 also looks one link past the end of a list, for what to fetch ahead; without it sums do not depend on the processor either.
+#define NO_MANUAL_VECTORIZATION
 #include <hnswlib/hnswlib.h>
 
 #include "base/Error.h"
