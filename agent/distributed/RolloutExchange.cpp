@@ -8,11 +8,11 @@ void gatherRollout(RankGroup& group, const RolloutBuffer& own, RolloutBuffer& al
 {
     for (torch::Tensor RolloutBuffer::*part :
          {&RolloutBuffer::state, &RolloutBuffer::action, &RolloutBuffer::logProbability, &RolloutBuffer::reward, &RolloutBuffer::value,
-          &RolloutBuffer::advantage, &RolloutBuffer::returns, &RolloutBuffer::surprise})
+          &RolloutBuffer::advantage, &RolloutBuffer::returns})
         group.gather(own.*part, all.*part);
     for (torch::Tensor RolloutBuffer::*part :
-         {&RolloutBuffer::temperature, &RolloutBuffer::entropyScale, &RolloutBuffer::sampledEmbeddings, &RolloutBuffer::situationEmbedding,
-          &RolloutBuffer::situationClosedAt, &RolloutBuffer::situationOutcome}) {
+         {&RolloutBuffer::surprise, &RolloutBuffer::temperature, &RolloutBuffer::entropyScale, &RolloutBuffer::sampledEmbeddings,
+          &RolloutBuffer::situationEmbedding, &RolloutBuffer::situationClosedAt, &RolloutBuffer::situationOutcome}) {
         if (!(own.*part).defined()) {
             all.*part = torch::Tensor(); // not what an earlier rollout left
             continue;

@@ -36,10 +36,15 @@ Tensor Familiarity::of(const Tensor& z) const
 void Familiarity::add(const Tensor& z)
 {
     torch::NoGradGuard guard;
-    Tensor all = torch::cat({m_kept, unitRows(z.to(torch::kCPU))});
+    const Tensor all = torch::cat({m_kept, unitRows(z.to(torch::kCPU))});
     const std::int64_t count = std::min(all.size(0), kKept);
-    m_kept = all.narrow(0, all.size(0) - count, count).clone();
-    m_ranked = count > kNeighbours ? std::get<0>(densities(m_kept, true).sort()).contiguous() : torch::empty({0});
+    keep(all.narrow(0, all.size(0) - count, count).clone());
+}
+
+void Familiarity::keep(Tensor units)
+{
+    m_kept = std::move(units);
+    m_ranked = m_kept.size(0) > kNeighbours ? std::get<0>(densities(m_kept, true).sort()).contiguous() : torch::empty({0});
 }
 
 TensorFile Familiarity::snapshot() const { return {.tensors = {{"kept", m_kept}}, .metadata = {}}; }
@@ -50,8 +55,7 @@ void Familiarity::restore(const TensorFile& snapshot)
     if (found == snapshot.tensors.end() || found->second.dim() != 2 || found->second.size(1) != m_kept.size(1) || found->second.size(0) > kKept
         || found->second.scalar_type() != torch::kFloat32)
         throw Error(ErrorKind::Corrupt, "the familiarity of the checkpoint holds no embeddings of {} numbers", m_kept.size(1));
-    m_kept = found->second.clone();
-    m_ranked = m_kept.size(0) > kNeighbours ? std::get<0>(densities(m_kept, true).sort()).contiguous() : torch::empty({0});
+    keep(found->second.clone());
 }
 
 } // namespace btcai

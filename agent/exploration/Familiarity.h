@@ -26,6 +26,7 @@ public:
     void restore(const TensorFile& snapshot);
 
 private:
+    void keep(torch::Tensor units);
     torch::Tensor densities(const torch::Tensor& units, bool own) const;
 
     torch::Tensor m_kept;   ///< [count, D], of unit length, the oldest first

@@ -1,7 +1,6 @@
 #include "agent/memory/ContextMemory.h"
 
 #include <algorithm>
-#include <cmath>
 
 // With its vectorised code hnswlib 0.6 also looks one link past the end of a list, for what to fetch ahead; without it sums do not depend on the processor either.
 #define NO_MANUAL_VECTORIZATION
@@ -92,7 +91,7 @@ Recall ContextMemory::recall(const Tensor& key, std::int64_t now) const
     for (; !found.empty(); found.pop())
         if (1.0 - found.top().first >= m_options.similarity)
             nearest.push_back(static_cast<std::int64_t>(found.top().second));
-    double sum = 0.0, squares = 0.0;
+    double sum = 0.0;
     for (auto at = nearest.rbegin(); at != nearest.rend() && recall.count < m_options.neighbours; ++at) {
         if (m_kept.closedAt.data_ptr<std::int64_t>()[*at] > now)
             continue;
@@ -100,13 +99,9 @@ Recall ContextMemory::recall(const Tensor& key, std::int64_t now) const
         ++recall.count;
         recall.up += outcome > 0.0 ? 1 : 0;
         sum += outcome;
-        squares += outcome * outcome;
     }
-    if (recall.count > 0) {
-        const auto count = static_cast<double>(recall.count);
-        recall.mean = sum / count;
-        recall.deviation = std::sqrt(std::max(0.0, squares / count - recall.mean * recall.mean));
-    }
+    if (recall.count > 0)
+        recall.mean = sum / static_cast<double>(recall.count);
     return recall;
 }
 

@@ -15,7 +15,6 @@ struct Recall {
     std::int64_t count = 0;
     std::int64_t up = 0;    ///< of them, those after which the price rose
     double mean = 0.0;      ///< log return
-    double deviation = 0.0; ///< of the same
 };
 
 /// Situations of the training part in which positions were opened, as the embedding of the market at that bar, with the log return that followed over the

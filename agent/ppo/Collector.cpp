@@ -140,7 +140,7 @@ void Collector::encode(RolloutBuffer& buffer)
             m_sizer->setForecasts(forecasts);
         if (m_measuresSurprise) {
             const Tensor surprise = forecastSurprise(forecasts, m_market->targets(buffer.startRow, m_steps + 1));
-            buffer.surprise.copy_(surprise.narrow(1, 0, m_steps));
+            buffer.surprise = surprise.narrow(1, 0, m_steps).to(torch::kCPU).contiguous();
         }
     }
     if (m_notesSituations) {

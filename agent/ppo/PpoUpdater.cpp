@@ -117,7 +117,7 @@ UpdateStatistics PpoUpdater::update(const RolloutBuffer& buffer, const RunConfig
     }
     const double count = std::max<double>(1.0, static_cast<double>(sums.minibatches));
     for (double* sum : {&sums.policyLoss, &sums.valueLoss, &sums.forecastLoss, &sums.entropy, &sums.approxKl,
-                        &sums.clipFraction, &sums.gradNorm, &sums.replayValueLoss, &sums.replayForecastLoss})
+                        &sums.clipFraction, &sums.gradNorm})
         *sum /= count;
     return sums;
 }
@@ -168,11 +168,8 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
             m_optimizer.addGradients(m_replicas[i - 1].gradients);
     }
     std::vector<ReplayObservation> observations(draws.size(), {.record = 0, .surprise = 0.0, .valueError = 0.0});
-    std::array<double, 2> replayLoss{}; // value, forecast
     for (std::size_t k = 0; k < segments.size(); ++k) {
         const PartLoss& of = replayLosses[k];
-        replayLoss[0] += of.heads.value;
-        replayLoss[1] += of.forecast;
         const double unweighted = of.heads.value * segments[k].samples / static_cast<double>(segments[k].action.numel());
         observations[drawShare.first + k] = {.record = 0, .surprise = std::sqrt(of.surprise),
                                              .valueError = segments[k].forecastsOnly ? -1.0 : std::sqrt(unweighted)};
@@ -205,8 +202,6 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
         observations[k].record = draws[k].record;
         sums.observations.push_back(observations[k]);
     }
-    sums.replayValueLoss += replayLoss[0];
-    sums.replayForecastLoss += replayLoss[1];
     sums.policyLoss += loss.heads.policy;
     sums.valueLoss += loss.heads.value;
     sums.forecastLoss += loss.forecast;

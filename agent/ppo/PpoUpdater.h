@@ -23,7 +23,6 @@ struct UpdateStatistics {
     double policyLoss = 0.0, valueLoss = 0.0, forecastLoss = 0.0, entropy = 0.0, approxKl = 0.0, clipFraction = 0.0;
     double gradNorm = 0.0;
     std::int64_t minibatches = 0;
-    double replayValueLoss = 0.0, replayForecastLoss = 0.0; ///< of what was replayed, weighted as drawn
     bool stoppedByKl = false;
     /// What was not a finite number, "a loss" or "a gradient": nothing of that minibatch was applied, and the rest of the update was left out. Empty
     /// when all were.

@@ -20,7 +20,6 @@ RolloutBuffer::RolloutBuffer(std::int64_t g, std::int64_t t, std::int64_t m, std
 {
     for (torch::Tensor* tensor : {&logProbability, &reward, &value, &nextValue, &advantage, &returns})
         *tensor = torch::zeros({g, t, m});
-    surprise = torch::zeros({g, t});
     terminated = torch::zeros({g, t, m}, torch::kUInt8);
     truncated = torch::zeros({g, t, m}, torch::kUInt8);
 }

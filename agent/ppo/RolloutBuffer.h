@@ -22,7 +22,8 @@ struct RolloutBuffer {
     torch::Tensor truncated;      ///< [G, T, M] uint8
     torch::Tensor advantage;      ///< [G, T, M] float
     torch::Tensor returns;        ///< [G, T, M] float
-    /// [G, T] float: root mean square, over the horizons, of the forecast's error in units of its deviation; 0 where no outcome is known. 0 where nobody asked for it.
+    /// [G, T] float: root mean square, over the horizons, of the forecast's error in units of its deviation; 0 where no outcome is known. Undefined
+    /// where nobody asked for it.
     torch::Tensor surprise;
     torch::Tensor temperature;    ///< [G, T] float, that actions were drawn with: the policy is softmax(logits / temperature); undefined for 1
     torch::Tensor entropyScale;   ///< [G, T] float, what the entropy of these samples counts; undefined for 1

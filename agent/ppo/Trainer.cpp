@@ -228,8 +228,9 @@ void Trainer::Session::iterate()
     if (update.notFinite.empty()) {
         progress.nanRetries = 0;
         remember(update);
-    } else
+    } else {
         recover(update.notFinite);
+    }
     if (leads())
         reportIteration(update, now, rolloutSeconds, seconds - rolloutSeconds);
 }

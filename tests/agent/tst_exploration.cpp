@@ -151,11 +151,7 @@ private slots:
         config.ppo.epochs = 1;
         config.ppo.stretchesPerMinibatch = 2;
         config.train.steps = 64 * 30; // 8 embeddings an iteration: from the 17th on there are enough
-        QTemporaryDir dir;
-        RunFolder folder = RunFolder::create((dir.path() + "/run").toStdString(), config);
-        CollectingSink sink;
-        RunControl control;
-        Trainer trainer(folder, config, sink, control, [](const RunConfig&) { return tinySeries(); });
+        TrainingRun run;
         double least = 9.0, most = 0.0, acted = 0.0;
         TrainingHooks hooks;
         hooks.afterRollout = [&](std::int64_t iteration, RolloutBuffer& buffer) {
@@ -166,10 +162,9 @@ private slots:
             QVERIFY((buffer.entropyScale - 1.0).abs().max().item<double>() <= 0.5 + 1e-6);
             acted = std::max(acted, buffer.logProbability.max().item<double>());
         };
-        trainer.setHooks(hooks);
-        trainer.run(false);
+        run.train(config, false, hooks);
         QVERIFY(least >= 1.0 && most > 1.3 && most <= 3.0 && least < most);
-        for (const auto& metrics : sink.all<protocol::Metrics>())
+        for (const auto& metrics : run.sink.all<protocol::Metrics>())
             for (const auto& [name, value] : metrics.values) {
                 if (name == "approx_kl")
                     QVERIFY2(std::abs(value) < 1e-6, qPrintable(QString::number(value)));

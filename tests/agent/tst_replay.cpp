@@ -36,6 +36,7 @@ RolloutBuffer rollout(std::int64_t row = 100)
     buffer.action.copy_(torch::arange(2 * 8 * 3).reshape({2, 8, 3}) % 3);
     buffer.returns.copy_((torch::arange(2 * 8 * 3) % 2 * 2 - 1).reshape({2, 8, 3}));
     buffer.advantage.copy_(buffer.returns);
+    buffer.surprise = torch::zeros({2, 8});
     for (std::int64_t k = 0; k < 4; ++k) {
         const auto part = [k](const Tensor& all) { return all.select(0, k / 2).narrow(0, k % 2 * 4, 4); };
         part(buffer.value).copy_(part(buffer.returns) + 0.5 * static_cast<double>(k));
@@ -211,19 +212,13 @@ private slots:
             config.replay.coefficient = coefficient;
             config.replay.staleness = staleness;
             config.ppo.forecastCoefficient = forecast;
-            QTemporaryDir dir;
-            RunFolder folder = RunFolder::create((dir.path() + "/run").toStdString(), config);
-            CollectingSink sink;
-            RunControl control;
             Tensor kept;
-            Trainer trainer(folder, config, sink, control, [](const RunConfig&) { return tinySeries(); });
             TrainingHooks hooks;
             hooks.beforeStep = [&](std::int64_t iteration, Tensor& gradients) {
                 if (iteration == 1)
                     kept = gradients.clone();
             };
-            trainer.setHooks(hooks);
-            trainer.run(false);
+            TrainingRun().train(config, false, hooks);
             return kept;
         };
         const Tensor none = gradient(0, 0.5, 8, 0.1), one = gradient(2, 1.0, 8, 0.1), two = gradient(2, 2.0, 8, 0.1);

@@ -210,6 +210,26 @@ private slots:
         QVERIFY_EXCEPTION_THROWN(TensorBoardSink("/proc/no-such-folder", listener), Error);
     }
 
+    // Asked for by its field, a run of ten iterations tells each of them.
+    void aRunThatIsAskedWritesIt()
+    {
+        RunConfig config = test::tinyConfig();
+        for (const bool asked : {false, true}) {
+            config.train.tensorboard = asked;
+            test::TrainingRun run;
+            run.train(config);
+            QCOMPARE(std::filesystem::exists(run.path / "tensorboard"), asked);
+            if (!asked)
+                continue;
+            const std::filesystem::path file = std::filesystem::directory_iterator(run.path / "tensorboard")->path();
+            std::vector<std::int64_t> steps;
+            for (const Record& record : readRecords(readFile(file, 1 << 20)))
+                if (record.tag == "train/entropy")
+                    steps.push_back(record.step);
+            QVERIFY((steps == std::vector<std::int64_t>{64, 128, 192, 256, 320, 384, 448, 512, 576, 640}));
+        }
+    }
+
     // The bytes of a session's start: step 101 in field 2, and field 7 holds status 1.
     void aSessionsStartIsWrittenAsTensorFlowDoes()
     {

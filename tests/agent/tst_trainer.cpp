@@ -23,29 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Run {
-    QTemporaryDir dir;
-    fs::path path{fs::path(dir.path().toStdString()) / "run"};
-    CollectingSink sink;
-    RunControl control;
-
-    TrainingResult train(const RunConfig& config, bool resume = false,
-                         TrainingHooks hooks = {}, BarSeries series = tinySeries())
-    {
-        RunFolder folder = resume ? RunFolder::open(path) : RunFolder::create(path, config);
-        Trainer trainer(folder, config, sink, control, [&](const RunConfig&) { return series; });
-        trainer.setHooks(std::move(hooks));
-        return trainer.run(resume);
-    }
-
-    fs::path finalCheckpoint() const
-    {
-        const fs::path checkpoints = path / "checkpoints";
-        return checkpoints / findCheckpoint(checkpoints, "latest").value();
-    }
-    std::string finalWeights() const { return readFile(finalCheckpoint() / "model.safetensors", 1 << 26); }
-    torch::Tensor firstMoment() const { return readTensorFile(finalCheckpoint() / "optimizer.safetensors").tensors.at("first_moment"); }
-};
+using Run = TrainingRun;
 
 std::vector<torch::Tensor> copyOf(const std::vector<torch::Tensor>& tensors)
 {

@@ -26,12 +26,8 @@ private slots:
         config.train.steps = 4 * 512;
         config.train.evaluateEvery = 100;
         config.evaluation.sampledAccounts = 2;
-        QTemporaryDir dir;
-        RunFolder folder = RunFolder::create((dir.path() + "/run").toStdString(), config);
-        CollectingSink sink;
-        RunControl control;
-        Trainer trainer(folder, config, sink, control, [](const RunConfig&) { return smallSeries(); });
-        trainer.run(false);
+        TrainingRun run;
+        run.train(config, false, {}, smallSeries());
         const std::map<std::string, std::array<double, 2>> pinned{
             {"entropy", {0.0894323, 0.0899547}},
             {"explained_variance", {-0.155225, 0.0122583}},
@@ -44,7 +40,7 @@ private slots:
             {"share_buy", {0.0117188, 0.0078125}},
             {"value_loss", {0.393432, 0.66331}},
         };
-        const auto metrics = sink.all<protocol::Metrics>();
+        const auto metrics = run.sink.all<protocol::Metrics>();
         QCOMPARE(metrics.size(), std::size_t{4});
         QString found;
         bool same = true;

@@ -6,8 +6,11 @@
 
 #include <QTemporaryDir>
 
+#include "agent/ppo/Checkpoint.h"
 #include "agent/ppo/Trainer.h"
+#include "base/ReadFile.h"
 #include "data/dataset/SyntheticMarket.h"
+#include "models/ModelFile.h"
 
 namespace btcai::test {
 
@@ -106,5 +109,30 @@ inline BarSeries smallSeries()
 {
     return makeSyntheticMarket({.bars = 5000, .seed = 5}).series;
 }
+
+/// A run in a folder of its own, with what it tells.
+struct TrainingRun {
+    QTemporaryDir dir;
+    std::filesystem::path path{std::filesystem::path(dir.path().toStdString()) / "run"};
+    CollectingSink sink;
+    RunControl control;
+
+    TrainingResult train(const RunConfig& config, bool resume = false,
+                         TrainingHooks hooks = {}, BarSeries series = tinySeries())
+    {
+        RunFolder folder = resume ? RunFolder::open(path) : RunFolder::create(path, config);
+        Trainer trainer(folder, config, sink, control, [&](const RunConfig&) { return series; });
+        trainer.setHooks(std::move(hooks));
+        return trainer.run(resume);
+    }
+
+    std::filesystem::path finalCheckpoint() const
+    {
+        const std::filesystem::path checkpoints = path / "checkpoints";
+        return checkpoints / findCheckpoint(checkpoints, "latest").value();
+    }
+    std::string finalWeights() const { return readFile(finalCheckpoint() / "model.safetensors", 1 << 26); }
+    torch::Tensor firstMoment() const { return readTensorFile(finalCheckpoint() / "optimizer.safetensors").tensors.at("first_moment"); }
+};
 
 } // namespace btcai::test

@@ -40,6 +40,8 @@ QString sectionTitle(const QString& key)
         return RunForm::tr("Data split");
     if (key == QLatin1String("risk"))
         return RunForm::tr("Risk guard");
+    if (key == QLatin1String("explore"))
+        return RunForm::tr("Exploration");
     if (key == QLatin1String("sizing"))
         return RunForm::tr("Position size");
     if (key.size() <= 3) // an abbreviation, such as PPO
