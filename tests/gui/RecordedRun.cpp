@@ -55,7 +55,13 @@ Metrics metricsOf(int iteration, const RecordedRunOptions& options, Source& sour
                 {"time_rollout", 0.18},
                 {"time_encode", 0.24},
                 {"time_update", 0.53},
-                {"time_other", 0.05}};
+                {"time_other", 0.05},
+                {"entropy_coefficient", 0.005 * (1 - progress)}};
+    if (options.withMechanisms)
+        m.values.insert(m.values.end(), {{"replay_priority", 1.9 - 0.4 * progress + 0.02 * source.noise()},
+                                         {"familiarity", 0.4 + 0.2 * progress + 0.02 * source.noise()},
+                                         {"memory_size", std::floor(4096 * progress)},
+                                         {"memory_recalled", 6 * progress}});
     return m;
 }
 

@@ -16,6 +16,7 @@ struct RecordedRunOptions {
     bool withCheckpoint = true;
     int trades = 40;
     std::string bucket = "scalping";
+    bool withMechanisms = false; ///< tells of replay, exploration and memory
 };
 
 /// The events of a session as a worker would tell them: seeded curves, the same on every call.

@@ -5,10 +5,12 @@
 #include <QAction>
 #include <QComboBox>
 #include <QFile>
+#include <QScrollBar>
 #include <QTableView>
 
 #include "GuiTest.h"
 #include "RecordedRun.h"
+#include "app/gui/charts/ChartGrid.h"
 #include "app/gui/charts/TimeSeriesChart.h"
 #include "app/gui/training/RunTable.h"
 
@@ -29,7 +31,7 @@ private slots:
         QFETCH(QString, theme);
         WindowFixture fixture;
         fixture.settings->setValue("window/theme", theme);
-        writeRunFolder(fixture.workspace / "scalping-20260105-100000-s1");
+        writeRunFolder(fixture.workspace / "scalping-20260105-100000-s1", {.withMechanisms = true});
         writeRunFolder(fixture.workspace / "short-20260104-220000-s2",
                        {.iterations = 33, .last = btcai::protocol::WorkerState::Running, .bucket = "short"});
         writeRunFolder(fixture.workspace / "long-20260103-090000-s1",
@@ -48,6 +50,10 @@ private slots:
             save(window, theme + "-" + QString(tab).toLower());
         }
         openTab(window, "Learning");
+        auto* const charts = find<ChartGrid>(window, "learningPanel");
+        charts->verticalScrollBar()->setValue(charts->verticalScrollBar()->maximum());
+        settle();
+        save(window, theme + "-mechanisms");
         for (const char* more : {"more.", "more.train"})
             click(window, more);
         type(window, "train.steps", "2e");

@@ -1,5 +1,6 @@
 // The real window, driven by real clicks, with a helper in the worker's place.
 #include <csignal>
+#include <set>
 
 #include <QAbstractItemModelTester>
 #include <QAction>
@@ -13,6 +14,7 @@
 
 #include "GuiTest.h"
 #include "RecordedRun.h"
+#include "app/gui/charts/ChartGrid.h"
 #include "app/gui/charts/TimeSeriesChart.h"
 #include "app/gui/training/RunForm.h"
 #include "app/gui/training/RunTable.h"
@@ -158,6 +160,37 @@ private slots:
         QTRY_COMPARE(trades->model()->rowCount(), 240);
         openTab(window, "Log");
         QTRY_VERIFY(find<QPlainTextEdit>(window, "logText")->toPlainText().contains("12 gaps"));
+    }
+
+    // Replay, exploration and memory are charted for the run that tells of them; for the other they take no place.
+    void whatARunLearnsByBesidesIsChartedWhereItIsTold()
+    {
+        WindowFixture fixture;
+        writeRunFolder(fixture.workspace / "plain");
+        writeRunFolder(fixture.workspace / "with", {.withMechanisms = true});
+        MainWindow& window = fixture.show();
+        auto* const table = find<RunTable>(window, "runTable");
+        QTRY_COMPARE(table->model()->rowCount(), 2);
+        const auto look = [&](const std::string& name) {
+            for (int row = 0; row < 2; ++row)
+                if (window.registry().at(row)->summary().name == QString::fromStdString(name))
+                    table->select(window.registry().at(row));
+        };
+        const auto chart = [&](const char* name) { return find<TimeSeriesChart>(window, name); };
+        look("with");
+        for (const char* name : {"replayChart", "familiarityChart", "memoryChart", "recalledChart"})
+            QTRY_VERIFY(!chart(name)->isHidden());
+        auto* const grid = find<ChartGrid>(window, "learningPanel");
+        grid->ensureWidgetVisible(chart("memoryChart"));
+        QTRY_COMPARE(chart("memoryChart")->pointCount(0), std::size_t{60});
+        std::set<std::pair<int, int>> places;
+        for (const TimeSeriesChart* each : grid->charts())
+            QVERIFY2(places.emplace(each->y(), each->x()).second, "two charts at one place");
+        look("plain");
+        for (const char* name : {"replayChart", "familiarityChart", "memoryChart", "recalledChart"})
+            QTRY_VERIFY(chart(name)->isHidden());
+        grid->ensureWidgetVisible(chart("entropyCoefficientChart"));
+        QTRY_COMPARE(chart("entropyCoefficientChart")->pointCount(0), std::size_t{60});
     }
 
     void aRunFolderElsewhereIsOpened()

@@ -48,6 +48,15 @@ void ChartGrid::add(TimeSeriesChart* chart)
     arrange();
 }
 
+bool ChartGrid::setShown(TimeSeriesChart* chart, bool shown)
+{
+    if (shown ? m_absent.erase(chart) == 0 : !m_absent.insert(chart).second)
+        return false;
+    chart->setVisible(shown);
+    place();
+    return true;
+}
+
 void ChartGrid::resizeEvent(QResizeEvent* event)
 {
     QScrollArea::resizeEvent(event);
@@ -62,8 +71,18 @@ void ChartGrid::arrange()
     for (int column = 0; column < std::max(columns, m_columns); ++column)
         m_layout->setColumnStretch(column, column < columns ? 1 : 0);
     m_columns = columns;
-    for (std::size_t i = 0; i < m_charts.size(); ++i)
-        m_layout->addWidget(m_charts[i], static_cast<int>(i) / columns, static_cast<int>(i) % columns);
+    place();
+}
+
+void ChartGrid::place()
+{
+    int shown = 0;
+    for (TimeSeriesChart* const chart : m_charts) {
+        if (m_absent.contains(chart))
+            continue;
+        m_layout->addWidget(chart, shown / m_columns, shown % m_columns);
+        ++shown;
+    }
 }
 
 } // namespace btcai::gui

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <vector>
 
 #include <QScrollArea>
@@ -19,6 +20,8 @@ public:
 
     /// The grid owns the chart.
     void add(TimeSeriesChart* chart);
+    /// A chart that is not shown takes no place. Returns whether that changed.
+    bool setShown(TimeSeriesChart* chart, bool shown);
     const std::vector<TimeSeriesChart*>& charts() const { return m_charts; }
 
 protected:
@@ -26,9 +29,11 @@ protected:
 
 private:
     void arrange();
+    void place();
 
     QGridLayout* m_layout;
     std::vector<TimeSeriesChart*> m_charts;
+    std::set<const TimeSeriesChart*> m_absent; ///< of them, those not shown
     int m_columns = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "app/gui/charts/LearningPanel.h"
 
+#include "app/gui/shell/RefreshTimer.h"
 #include "app/gui/training/RunNames.h"
 #include "app/gui/training/RunStore.h"
 
@@ -26,6 +27,7 @@ struct ChartSpec {
     bool stacked = false;
     bool withZero = false;
     const char* emptyText = kWaits;
+    bool isOptional = false; ///< there for runs alone that tell its first line
 };
 
 std::vector<ChartSpec> specs()
@@ -69,13 +71,23 @@ std::vector<ChartSpec> specs()
         {"gradientChart", "Gradient norm", "Before it is clipped", Quantity::Plain, {{"norm", "grad_norm", First}}},
         {"learningRateChart", "Learning rate", "Step size of Adam in each iteration", Quantity::Plain, {{"rate", "learning_rate", First}},
          false, true},
+        {"entropyCoefficientChart", "Entropy coefficient", "What entropy is worth in the loss, as its schedule makes it", Quantity::Plain,
+         {{"coefficient", "entropy_coefficient", First}}, false, true},
+        {"replayChart", "Replay priority",
+         "Mean over the segments kept: 2 is a forecast as wrong as it says and values that explain nothing; the higher, the more surprise is left to learn from",
+         Quantity::Plain, {{"priority", "replay_priority", First}}, false, true, kWaits, true},
+        {"familiarityChart", "Familiarity", "How well the network knows the bars of the rollout: the rank of their density among the latest embeddings, mean",
+         Quantity::Share, {{"familiarity", "familiarity", First}}, false, true, kWaits, true},
+        {"memoryChart", "Contextual memory", "Situations that can be recalled", Quantity::Plain, {{"situations", "memory_size", First}}, false, true, kWaits, true},
+        {"recalledChart", "Recalled for an entry", "Similar situations whose outcome was known, mean over the entries of the latest rollout", Quantity::Plain,
+         {{"situations", "memory_recalled", First}}, false, true, kWaits, true},
     };
 }
 
 } // namespace
 
 LearningPanel::LearningPanel(std::shared_ptr<const RunSelection> selection, const ChartContext& context, QWidget* parent)
-    : ChartGrid(parent)
+    : ChartGrid(parent), m_selection(selection)
 {
     setObjectName(QStringLiteral("learningPanel"));
     for (const ChartSpec& spec : specs()) {
@@ -106,7 +118,24 @@ LearningPanel::LearningPanel(std::shared_ptr<const RunSelection> selection, cons
         };
         chart->setFeed(std::move(feed));
         add(chart);
+        if (spec.isOptional) {
+            m_optional.emplace_back(chart, spec.lines[0].metric);
+            setShown(chart, false);
+        }
     }
+    context.timer.add(this, [this] { return showWhatIsTold(); });
+}
+
+bool LearningPanel::showWhatIsTold()
+{
+    if (!isVisible() || m_seen == m_selection->revision())
+        return false;
+    m_seen = m_selection->revision();
+    const RunStore* const store = m_selection->store();
+    bool changed = false;
+    for (const auto& [chart, metric] : m_optional)
+        changed |= setShown(chart, store && store->series(metric));
+    return changed;
 }
 
 } // namespace btcai::gui

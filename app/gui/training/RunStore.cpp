@@ -101,6 +101,15 @@ void RunStore::on(const protocol::Metrics& metrics)
 {
     m_metrics = metrics;
     m_step = std::max(m_step, metrics.step);
+    // What the latest evaluation no longer tells of is a horizon that was left.
+    const auto forget = [](auto& horizons) {
+        std::int64_t latest = 0;
+        for (const auto& [bars, message] : horizons)
+            latest = std::max(latest, message.step);
+        std::erase_if(horizons, [latest](const auto& item) { return item.second.step < latest; });
+    };
+    forget(m_forecasts);
+    forget(m_calibrations);
     for (const auto& [name, value] : metrics.values)
         append(name, static_cast<double>(metrics.step), value);
 }
