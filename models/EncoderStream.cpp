@@ -78,7 +78,7 @@ Tensor EncoderStream::convolve()
         fresh = reach + 1;
         std::ranges::fill(m_reach, Tensor());
     }
-    Tensor x = rows(m_count - fresh, fresh);
+    Tensor x = m_encoder->select(rows(m_count - fresh, fresh));
     for (std::size_t i = 0; i < m_reach.size(); ++i) {
         const Tensor input = m_reach[i].defined() ? torch::cat({m_reach[i], x}, 1) : x;
         const std::int64_t kept = MarketEncoderImpl::convolutionReach(i);
@@ -95,7 +95,7 @@ void EncoderStream::completeTokens()
     const std::int64_t fresh = std::min(completed - m_tokenCount, options.tokens);
     if (fresh == 0)
         return;
-    const Tensor tokens = m_encoder->embedTokens(rows((completed - fresh) * options.patch, fresh * options.patch));
+    const Tensor tokens = m_encoder->embedTokens(m_encoder->select(rows((completed - fresh) * options.patch, fresh * options.patch)));
     if (options.useLstm) {
         m_projected = slide(m_projected, m_encoder->m_lstmInput(tokens), options.tokens);
         m_lstm = lstmOverWindows(m_projected, m_encoder->m_lstmRecurrent, options.tokens);

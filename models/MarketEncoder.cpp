@@ -21,6 +21,8 @@ constexpr std::int64_t kConvolutionContext = (kKernel - 1) * (1 + 4 + 16);
 constexpr double kPositionDeviation = 0.7;
 constexpr double kForgetBias = 2.5;
 
+constexpr std::int64_t kSelectionWidth = 32;
+
 void check(const MarketEncoderOptions& o)
 {
     if (o.features < 1 || o.width < 1 || o.patch < 1 || o.tokens < 1 || o.layers < 1 || o.heads < 1)
@@ -80,11 +82,29 @@ MarketEncoderImpl::MarketEncoderImpl(MarketEncoderOptions options) : m_options(o
     if (branches > 1)
         m_gate = register_module("gate", nn::Linear(branches * width, branches));
     m_outputNorm = register_module("output_norm", nn::LayerNorm(nn::LayerNormOptions({width})));
+    if (options.selectFeatures) {
+        m_selectIn = register_module("select_in", nn::Linear(options.features, kSelectionWidth));
+        m_selectOut = register_module("select_out", nn::Linear(kSelectionWidth, options.features));
+        torch::NoGradGuard guard;
+        m_selectOut->weight.zero_();
+        m_selectOut->bias.zero_();
+    }
 }
 
-MarketEncoding MarketEncoderImpl::forward(const Tensor& features)
+Tensor MarketEncoderImpl::featureWeights(const Tensor& features)
 {
-    const std::int64_t rows = features.size(1) - m_contextRows;
+    return torch::softmax(m_selectOut(torch::elu(m_selectIn(features))), -1);
+}
+
+Tensor MarketEncoderImpl::select(const Tensor& features)
+{
+    return m_options.selectFeatures ? features * (featureWeights(features) * static_cast<double>(m_options.features)) : features;
+}
+
+MarketEncoding MarketEncoderImpl::forward(const Tensor& all)
+{
+    const std::int64_t rows = all.size(1) - m_contextRows;
+    const Tensor features = select(all);
     std::vector<Tensor> branches;
     if (m_options.useCnn)
         branches.push_back(convolve(features, rows));

@@ -17,6 +17,7 @@ struct MarketEncoderOptions {
     bool useCnn = true;
     bool useLstm = true;
     bool useTransformer = true;
+    bool selectFeatures = false; ///< learned weights of the features of each bar
 };
 
 /// What the encoder says about each bar.
@@ -34,6 +35,9 @@ struct MarketEncoding {
 /// Learned gates weigh the branches (softmax) and their sum is normalised. z[t] is an exact function of the
 /// bars (k-K+1)P ... t and t-63 ... t, whatever the batch it was computed in.
 ///
+/// With selectFeatures every branch reads features that are weighted, bar by bar, by F times featureWeights: equal weights, with which training begins, leave them as
+/// they are.
+///
 /// A stretch is encoded at once: its windows overlap, and what belongs to a token or a bar is computed once.
 class MarketEncoderImpl : public torch::nn::Module {
 public:
@@ -46,6 +50,10 @@ public:
     /// Names of the branches in use, in the order of the gates.
     const std::vector<std::string>& branchNames() const { return m_branchNames; }
 
+    /// Variable selection after Lim et al., "Temporal Fusion Transformers for interpretable multi-horizon time series forecasting" (2021), equation 6, with one hidden
+    /// layer for their gated residual network: softmax(W2 elu(W1 x + b1) + b2) of each bar's features. [..., F] to [..., F], sum 1. Only with selectFeatures.
+    torch::Tensor featureWeights(const torch::Tensor& features);
+
     /// features: [G, contextRows + R, F]; the row after the context must stand on the token grid (absolute row divisible
     /// by P). Returns encodings of the last R rows.
     MarketEncoding forward(const torch::Tensor& features);
@@ -53,6 +61,8 @@ public:
 private:
     friend class EncoderStream;
 
+    /// The features as the branches read them, [..., F].
+    torch::Tensor select(const torch::Tensor& features);
     torch::Tensor convolve(const torch::Tensor& features, std::int64_t rows);
     /// x: [G, convolutionReach(layer) + R, C]; returns [G, R, D].
     torch::Tensor convolutionLayer(std::size_t layer, const torch::Tensor& x);
@@ -87,6 +97,8 @@ private:
     std::vector<AttentionLayer> m_attention;
     torch::nn::Linear m_gate{nullptr};
     torch::nn::LayerNorm m_outputNorm{nullptr};
+    torch::nn::Linear m_selectIn{nullptr};
+    torch::nn::Linear m_selectOut{nullptr};
 };
 TORCH_MODULE(MarketEncoder);
 

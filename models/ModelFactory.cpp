@@ -20,7 +20,8 @@ AgentNetworkOptions agentNetworkOptions(const RunConfig& config, std::int64_t fe
                        .heads = model.heads,
                        .useCnn = model.useCnn,
                        .useLstm = model.useLstm,
-                       .useTransformer = model.useTransformer};
+                       .useTransformer = model.useTransformer,
+                       .selectFeatures = model.selectFeatures};
     options.privateSize = privateSize;
     options.actions = actions;
     options.headWidth = model.headWidth;

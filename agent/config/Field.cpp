@@ -268,6 +268,8 @@ const std::array kFields{
           "The LSTM over the window of tokens.", BTCAI_AT(model.useLstm)},
     Field{"model.use_transformer", "", "Transformer branch", "", 0, 0, {}, false, true,
           "The Transformer over the window of tokens.", BTCAI_AT(model.useTransformer)},
+    Field{"model.select_features", "", "Feature gates", "", 0, 0, {}, false, true,
+          "Learned weights of the features, anew for each bar, that tell what the network looks at.", BTCAI_AT(model.selectFeatures)},
     Field{"model.hold_bias", "", "Hold bias", "", 0, 20, {}, false, true,
           "Initial preference for the position already held, so that exploration does not drown in costs.",
           BTCAI_AT(model.holdBias)},

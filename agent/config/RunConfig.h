@@ -164,6 +164,7 @@ struct RunConfig {
         bool useCnn = true;
         bool useLstm = true;
         bool useTransformer = true;
+        bool selectFeatures = false;
         double holdBias = 4.0;
         std::string horizons = "1,12,48";
         bool operator==(const Model&) const = default;

@@ -56,19 +56,30 @@ public:
         ImportanceReport report;
         report.rows = m_rows;
         permute(report);
-        attribute(names, report);
-        std::vector<double> decisions, forecasts, attributions;
+        for (const std::string& name : names)
+            report.features.push_back({.name = name});
+        attribute(report);
+        readGates(report);
+        std::vector<double> decisions, forecasts, attributions, gates;
         for (const GroupImportance& group : report.groups) {
             decisions.push_back(group.decisions.mean);
             forecasts.push_back(group.forecasts.mean);
             attributions.push_back(group.attribution);
+            gates.push_back(group.gate);
         }
         report.decisionsAndAttribution = rankCorrelation(decisions, attributions);
         if (m_targets.defined()) {
             report.forecastsAndAttribution = rankCorrelation(forecasts, attributions);
             report.decisionsAndForecasts = rankCorrelation(decisions, forecasts);
         }
+        if (report.hasGates) {
+            report.gatesAndDecisions = rankCorrelation(gates, decisions);
+            report.gatesAndAttribution = rankCorrelation(gates, attributions);
+            if (m_targets.defined())
+                report.gatesAndForecasts = rankCorrelation(gates, forecasts);
+        }
         std::ranges::stable_sort(report.groups, std::ranges::greater(), [](const GroupImportance& group) { return group.decisions.mean; });
+        std::ranges::stable_sort(report.features, std::ranges::greater(), &FeatureAttribution::share);
         return report;
     }
 
@@ -126,7 +137,7 @@ private:
         }
     }
 
-    void attribute(const std::vector<std::string>& names, ImportanceReport& report)
+    void attribute(ImportanceReport& report)
     {
         const std::int64_t patch = m_network->encoder()->options().patch, features = m_market.size(2);
         Tensor shares = torch::zeros({features}, torch::kFloat64);
@@ -158,11 +169,25 @@ private:
         if (all > 0.0)
             shares /= all;
         for (std::int64_t i = 0; i < features; ++i)
-            report.features.push_back({names[static_cast<std::size_t>(i)], shares[i].item<double>()});
+            report.features[static_cast<std::size_t>(i)].share = shares[i].item<double>();
         for (GroupImportance& group : report.groups)
             for (const std::int64_t column : m_groups.at(group.group))
                 group.attribution += report.features[static_cast<std::size_t>(column)].share;
-        std::ranges::stable_sort(report.features, std::ranges::greater(), &FeatureAttribution::share);
+    }
+
+    void readGates(ImportanceReport& report)
+    {
+        MarketEncoder encoder = m_network->encoder();
+        report.hasGates = encoder->options().selectFeatures;
+        if (!report.hasGates)
+            return;
+        const torch::NoGradGuard noGrad;
+        const Tensor weights = encoder->featureWeights(m_market[0].narrow(0, m_context, m_rows)).to(torch::kFloat64).mean(0);
+        for (std::size_t i = 0; i < report.features.size(); ++i)
+            report.features[i].gate = weights[static_cast<std::int64_t>(i)].item<double>();
+        for (GroupImportance& group : report.groups)
+            for (const std::int64_t column : m_groups.at(group.group))
+                group.gate += report.features[static_cast<std::size_t>(column)].gate;
     }
 
     AgentNetwork m_network;

@@ -32,11 +32,13 @@ struct GroupImportance {
     /// the target. Below 0 the group misleads.
     MeanError forecasts;
     double attribution = 0.0;   ///< share of the absolute integrated gradients
+    double gate = 0.0;          ///< summed weight that the network gives its features, mean over the bars; with feature gates alone
 };
 
 struct FeatureAttribution {
     std::string name;
     double share = 0.0; ///< of the absolute integrated gradients
+    double gate = 0.0;  ///< weight that the network gives it, mean over the bars; with feature gates alone
 };
 
 struct ImportanceReport {
@@ -45,17 +47,20 @@ struct ImportanceReport {
     std::vector<FeatureAttribution> features; ///< the largest share first
     /// Mean of |sum - difference| over the mean |difference|, over the decisions: what the attributions leave unexplained.
     double unexplained = 0.0;
+    bool hasGates = false; ///< model.select_features
     // Rank correlations over the groups; nothing where there are too few, or all are alike.
     std::optional<double> decisionsAndAttribution, forecastsAndAttribution, decisionsAndForecasts;
+    std::optional<double> gatesAndDecisions, gatesAndForecasts, gatesAndAttribution; ///< with feature gates alone
 };
 
 /// How much decisions and forecasts depend on each group of features, by two ways that know nothing of each other, for an account without a
-/// position.
+/// position; and, where it has feature gates (MarketEncoder::featureWeights), what the network itself says it looks at.
 ///
 /// Permutation by group (Breiman, "Random Forests", 2001; grouped as in Gregorutti et al. 2015): the group's columns are shifted in time, in a ring, by more than a
 /// window, all by one shift. So they keep their values, their order and their relation to each other, and lose that to the rest and to what comes.
 /// Integrated gradients (models/FeatureImportance.h) of the log probability of the most likely action, over all bars of its window, from an average
 /// market (all normalised features 0).
+/// A gate is no proof: what it makes small the next layer can make large again. So it is told how far gates agree with the two.
 ///
 /// `rows` begin on the token grid with their context before them; choose the validation part, since whoever chooses features by the test part has seen it.
 /// On the CPU. Throws Error(BadInput) for fewer rows than one window.

@@ -30,33 +30,38 @@ Json orNull(const std::optional<double>& value) { return value ? Json(*value) : 
 Json reportJson(const ImportanceReport& report)
 {
     Json groups = Json::array(), features = Json::array();
+    const auto gate = [&](double share) { return report.hasGates ? Json(share) : Json(nullptr); };
     for (const GroupImportance& group : report.groups)
         groups.push_back({{"group", group.group}, {"features", group.features}, {"decisions_nats", group.decisions.mean}, {"decisions_error", group.decisions.error},
                           {"forecast_loss_rise_nats", group.forecasts.mean}, {"forecast_loss_rise_error", group.forecasts.error},
-                          {"attribution_share", group.attribution}});
+                          {"attribution_share", group.attribution}, {"gate_share", gate(group.gate)}});
     for (const FeatureAttribution& feature : report.features)
-        features.push_back({{"name", feature.name}, {"attribution_share", feature.share}});
+        features.push_back({{"name", feature.name}, {"attribution_share", feature.share}, {"gate_share", gate(feature.gate)}});
     return {{"rows", report.rows}, {"groups", groups}, {"features", features}, {"attribution_unexplained", report.unexplained},
             {"agreement", {{"decisions_and_attribution", orNull(report.decisionsAndAttribution)}, {"forecasts_and_attribution", orNull(report.forecastsAndAttribution)},
-                           {"decisions_and_forecasts", orNull(report.decisionsAndForecasts)}}}};
+                           {"decisions_and_forecasts", orNull(report.decisionsAndForecasts)}, {"gates_and_decisions", orNull(report.gatesAndDecisions)},
+                           {"gates_and_forecasts", orNull(report.gatesAndForecasts)}, {"gates_and_attribution", orNull(report.gatesAndAttribution)}}}};
 }
 
 std::string shown(const std::optional<double>& correlation) { return correlation ? fmt::format("{:.2f}", *correlation) : "-"; }
 
 std::string reportText(const ImportanceReport& report)
 {
-    std::string text = fmt::format("{:<12} {:>8} {:>22} {:>24} {:>12}\n{:<12} {:>8} {:>22} {:>24} {:>12}\n", "group", "features", "decisions move by", "forecast loss rises by",
-                                   "attribution", "", "", "nats", "nats", "%");
+    std::string text = fmt::format("{:<12} {:>8} {:>22} {:>24} {:>12}{}\n{:<12} {:>8} {:>22} {:>24} {:>12}{}\n", "group", "features", "decisions move by", "forecast loss rises by",
+                                   "attribution", report.hasGates ? "     gates" : "", "", "", "nats", "nats", "%", report.hasGates ? "         %" : "");
     for (const GroupImportance& group : report.groups)
-        text += fmt::format("{:<12} {:>8} {:>22} {:>24} {:>12.1f}\n", group.group, group.features, fmt::format("{:.5f} ± {:.5f}", group.decisions.mean, group.decisions.error),
-                            fmt::format("{:.5f} ± {:.5f}", group.forecasts.mean, group.forecasts.error), 100.0 * group.attribution);
+        text += fmt::format("{:<12} {:>8} {:>22} {:>24} {:>12.1f}{}\n", group.group, group.features, fmt::format("{:.5f} ± {:.5f}", group.decisions.mean, group.decisions.error),
+                            fmt::format("{:.5f} ± {:.5f}", group.forecasts.mean, group.forecasts.error), 100.0 * group.attribution,
+                            report.hasGates ? fmt::format("{:>10.1f}", 100.0 * group.gate) : "");
     text += "\nlargest attributions:";
     for (std::size_t i = 0; i < std::min(kFeaturesShown, report.features.size()); ++i)
         text += fmt::format("{} {} {:.1f} %", i == 0 ? "" : ",", report.features[i].name, 100.0 * report.features[i].share);
-    return text
-           + fmt::format("\nagreement of the rankings (Spearman): decisions and attribution {}, forecasts and attribution {}, decisions and forecasts {}\n"
-                         "attributions leave {:.1f} % unexplained\n",
-                         shown(report.decisionsAndAttribution), shown(report.forecastsAndAttribution), shown(report.decisionsAndForecasts), 100.0 * report.unexplained);
+    text += fmt::format("\nagreement of the rankings (Spearman): decisions and attribution {}, forecasts and attribution {}, decisions and forecasts {}\n",
+                        shown(report.decisionsAndAttribution), shown(report.forecastsAndAttribution), shown(report.decisionsAndForecasts));
+    if (report.hasGates)
+        text += fmt::format("of the gates: with decisions {}, with forecasts {}, with attribution {}\n", shown(report.gatesAndDecisions),
+                            shown(report.gatesAndForecasts), shown(report.gatesAndAttribution));
+    return text + fmt::format("attributions leave {:.1f} % unexplained\n", 100.0 * report.unexplained);
 }
 
 int runImportance(const ImportanceCommand& options)
@@ -80,7 +85,7 @@ int runImportance(const ImportanceCommand& options)
 
 void addImportanceCommand(CLI::App& app, Action& action)
 {
-    CLI::App* command = app.add_subcommand("importance", "What an agent's decisions and forecasts owe to each group of features, by two ways");
+    CLI::App* command = app.add_subcommand("importance", "What an agent's decisions and forecasts owe to each group of features, by two or three ways");
     const auto options = std::make_shared<ImportanceCommand>();
     command->add_option("--run", options->run, "The folder of the run")->required();
     command->add_option("--checkpoint", options->checkpoint, "latest, best or the name of a checkpoint folder")->capture_default_str();

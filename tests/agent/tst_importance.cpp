@@ -1,4 +1,5 @@
 #include <cmath>
+#include <map>
 
 #include <QtTest>
 
@@ -21,11 +22,12 @@ struct Scene {
     MarketDataset dataset;
     AgentNetwork network{nullptr};
 
-    Scene()
+    explicit Scene(bool selectFeatures = false)
     {
         setThreads(1);
         config.features.select = "RSI_14, ROC_10, ATR_14, NATR_14, HOUR_SIN, HOUR_COS";
         const auto privateSize = static_cast<std::int64_t>(TradingEnv::kObservationSize);
+        config.model.selectFeatures = selectFeatures;
         auto sizes = agentNetworkOptions(config, 1, privateSize, 2);
         sizes.holdBias = 0.0;
         dataset = makeMarketDataset(config, {smallSeries()}, static_cast<std::size_t>(MarketEncoder(sizes.encoder)->contextRows()));
@@ -88,6 +90,30 @@ private slots:
         QVERIFY(report.decisionsAndAttribution.has_value());
         QCOMPARE(report.features.size(), names.size());
         QVERIFY(report.features.front().share >= report.features.back().share && report.features.back().share < 1e-7);
+        QVERIFY(!report.hasGates && !report.gatesAndDecisions && report.groups[0].gate == 0.0);
+    }
+
+    // Fixed weights are told by name and summed by group. Nothing of a feature whose weight is 0 gets through: there all three ways agree, so of three groups at
+    // least the last place of the rankings is the same (a Spearman correlation of 0.5 or 1).
+    void gatesAreToldAndCompared()
+    {
+        Scene scene(true);
+        const auto& names = scene.dataset.features.names();
+        const std::map<std::string, double> weightOf{{"RSI_14", 0.3}, {"ROC_10", 0.3}, {"ATR_14", 1e-12}, {"NATR_14", 1e-12}, {"HOUR_SIN", 0.25}, {"HOUR_COS", 0.15}};
+        {
+            const torch::NoGradGuard guard;
+            Tensor bias = scene.network->named_parameters()["encoder.select_out.bias"];
+            for (std::size_t i = 0; i < names.size(); ++i)
+                bias[static_cast<std::int64_t>(i)] = std::log(weightOf.at(names[i]));
+        }
+        const ImportanceReport report = scene.measure({.shifts = 2, .decisions = 4, .steps = 32});
+        QVERIFY(report.hasGates);
+        for (const FeatureAttribution& feature : report.features)
+            QVERIFY2(std::abs(feature.gate - weightOf.at(feature.name)) < 1e-6, feature.name.c_str());
+        QVERIFY(std::abs(groupOf(report, "momentum").gate - 0.6) < 1e-6);
+        const GroupImportance& closed = groupOf(report, "volatility");
+        QVERIFY(closed.gate < 1e-6 && closed.attribution < 1e-6 && closed.decisions.mean < 1e-6);
+        QVERIFY(report.gatesAndDecisions.value() >= 0.5 && report.gatesAndAttribution.value() >= 0.5 && report.gatesAndForecasts.has_value());
     }
 
     void theSameSeedGivesTheSame()

@@ -51,6 +51,8 @@ struct Batch {
         network = makeAgentNetwork(sizes, 3);
         torch::NoGradGuard guard;
         network->named_parameters()["policy_out.weight"].mul_(100.0); // the initial ones leave all actions nearly equal
+        if (config.model.selectFeatures)
+            network->named_parameters()["encoder.select_out.weight"].normal_(); // the initial ones leave features as they are
         Rng rng(1, "state", 0, 0);
         for (std::int64_t i = 0; i < kRows * privateSize; ++i)
             states.push_back(static_cast<float>(rng.normal()));
@@ -104,15 +106,17 @@ private slots:
         QTest::addColumn<bool>("cnn");
         QTest::addColumn<bool>("lstm");
         QTest::addColumn<bool>("transformer");
+        QTest::addColumn<bool>("selectFeatures");
         QTest::addColumn<int>("patch");
         QTest::addColumn<int>("every"); // row that is decided at
-        QTest::newRow("all branches") << true << true << true << 4 << 1;
-        QTest::newRow("all branches, a token longer than the convolution reads") << true << true << true << 80 << 1;
-        QTest::newRow("now and then") << true << true << true << 4 << 7;
-        QTest::newRow("seldom") << true << true << true << 4 << 97;
-        QTest::newRow("convolution") << true << false << false << 4 << 1;
-        QTest::newRow("LSTM") << false << true << false << 4 << 1;
-        QTest::newRow("Transformer") << false << false << true << 4 << 1;
+        QTest::newRow("all branches") << true << true << true << false << 4 << 1;
+        QTest::newRow("all branches, a token longer than the convolution reads") << true << true << true << false << 80 << 1;
+        QTest::newRow("now and then") << true << true << true << false << 4 << 7;
+        QTest::newRow("seldom") << true << true << true << false << 4 << 97;
+        QTest::newRow("feature gates") << true << true << true << true << 4 << 1;
+        QTest::newRow("convolution") << true << false << false << false << 4 << 1;
+        QTest::newRow("LSTM") << false << true << false << false << 4 << 1;
+        QTest::newRow("Transformer") << false << false << true << false << 4 << 1;
     }
     /// All rows of the series go through the live path, from its first bar on; the last 500 are decided at.
     void equalsTheBatchAtEveryRow()
@@ -120,12 +124,14 @@ private slots:
         QFETCH(bool, cnn);
         QFETCH(bool, lstm);
         QFETCH(bool, transformer);
+        QFETCH(bool, selectFeatures);
         QFETCH(int, patch);
         QFETCH(int, every);
         RunConfig config = tinyConfig();
         config.model.useCnn = cnn;
         config.model.useLstm = lstm;
         config.model.useTransformer = transformer;
+        config.model.selectFeatures = selectFeatures;
         config.model.patchBars = patch;
         config.model.lookbackBars = 4 * patch;
         Batch batch(config);

@@ -1,4 +1,6 @@
 // The encoder's promise: z[t] is an exact function of its window, whatever it was computed together with.
+#include <cmath>
+
 #include <QTest>
 
 #include "base/Error.h"
@@ -11,9 +13,9 @@ namespace {
 
 constexpr std::int64_t kFeatures = 3, kPatch = 4, kTokens = 5;
 
-MarketEncoderOptions smallOptions()
+MarketEncoderOptions smallOptions(bool selectFeatures = false)
 {
-    return {.features = kFeatures, .width = 16, .patch = kPatch, .tokens = kTokens, .layers = 2, .heads = 2};
+    return {.features = kFeatures, .width = 16, .patch = kPatch, .tokens = kTokens, .layers = 2, .heads = 2, .selectFeatures = selectFeatures};
 }
 
 MarketEncoder makeEncoder(const MarketEncoderOptions& options)
@@ -21,6 +23,10 @@ MarketEncoder makeEncoder(const MarketEncoderOptions& options)
     torch::manual_seed(11);
     MarketEncoder encoder(options);
     encoder->to(torch::kFloat64);
+    if (options.selectFeatures) { // weights that differ from bar to bar
+        torch::NoGradGuard guard;
+        encoder->named_parameters()["select_out.weight"].normal_();
+    }
     return encoder;
 }
 
@@ -52,11 +58,20 @@ class EncoderTest : public QObject {
 
     Tensor m_market = (torch::manual_seed(1), torch::randn({240, kFeatures}, torch::kFloat64));
 
+    static void withAndWithoutFeatureGates()
+    {
+        QTest::addColumn<bool>("selectFeatures");
+        QTest::newRow("plain") << false;
+        QTest::newRow("feature gates") << true;
+    }
+
 private slots:
+    void encodingAStretchEqualsEncodingEachWindow_data() { withAndWithoutFeatureGates(); }
     void encodingAStretchEqualsEncodingEachWindow()
     {
+        QFETCH(bool, selectFeatures);
         torch::NoGradGuard guard;
-        MarketEncoder encoder = makeEncoder(smallOptions());
+        MarketEncoder encoder = makeEncoder(smallOptions(selectFeatures));
         const std::int64_t start = 80;
         const Tensor whole = encode(encoder, m_market, start, 41);
         for (std::int64_t row = start; row < start + 41; ++row) {
@@ -79,11 +94,13 @@ private slots:
     }
 
     /// Row r must reach exactly the rows whose window holds it: never an earlier one, and none once it is out of sight.
+    void everyRowReachesItsWindowsAndNoOthers_data() { withAndWithoutFeatureGates(); }
     void everyRowReachesItsWindowsAndNoOthers()
     {
+        QFETCH(bool, selectFeatures);
         torch::NoGradGuard guard;
         const std::int64_t row = 120; // the first bar of its token, which is complete at row 123
-        MarketEncoderOptions options = smallOptions();
+        MarketEncoderOptions options = smallOptions(selectFeatures);
         options.useCnn = false;
         MarketEncoder tokensOnly = makeEncoder(options);
         auto touched = rowsTouchedBy(tokensOnly, m_market, row, 100, 80);
@@ -92,7 +109,7 @@ private slots:
         QCOMPARE(touched.back(), 142);
         QCOMPARE(touched.size(), std::size_t{20});
 
-        options = smallOptions();
+        options = smallOptions(selectFeatures);
         options.useLstm = options.useTransformer = false;
         MarketEncoder cnnOnly = makeEncoder(options);
         touched = rowsTouchedBy(cnnOnly, m_market, row, 100, 90);
@@ -126,9 +143,47 @@ private slots:
         QVERIFY(gates.min().item<double>() > 0.0);
     }
 
+    // softmax(W2 elu(W1 x + b1) + b2) by hand: one hidden unit reads the first feature and raises the first weight. elu(-1) = 1/e - 1.
+    void featureWeightsAreThoseOfTheFormula()
+    {
+        torch::NoGradGuard guard;
+        MarketEncoder encoder = makeEncoder(smallOptions(true));
+        for (auto& item : encoder->named_parameters())
+            if (item.key().starts_with("select_"))
+                item.value().zero_();
+        encoder->named_parameters()["select_in.weight"][0][0] = 1.0;
+        encoder->named_parameters()["select_out.weight"][0][0] = 2.0;
+        encoder->named_parameters()["select_out.bias"][2] = std::log(3.0);
+        const Tensor weights = encoder->featureWeights(torch::tensor({{-1.0, 5.0, 5.0}, {0.5, 5.0, 5.0}}, torch::kFloat64));
+        for (const auto& [row, raised] : {std::pair{0, std::exp(2.0 * (std::exp(-1.0) - 1.0))}, std::pair{1, std::exp(1.0)}})
+            QVERIFY(torch::allclose(weights[row], torch::tensor({raised, 1.0, 3.0}, torch::kFloat64) / (raised + 4.0), 0.0, 1e-12));
+    }
+
+    // With fixed weights p the network is the plain one on features times F p; equal weights, with which it begins, change nothing.
+    void featureGatesWeighWhatEveryBranchReads()
+    {
+        torch::NoGradGuard guard;
+        MarketEncoder plain = makeEncoder(smallOptions()), gated = makeEncoder(smallOptions(true));
+        const auto from = plain->named_parameters();
+        for (auto& item : gated->named_parameters()) {
+            if (const Tensor* same = from.find(item.key()))
+                item.value().copy_(*same);
+            else
+                item.value().zero_();
+        }
+        QVERIFY(torch::allclose(encode(gated, m_market, 80, 20), encode(plain, m_market, 80, 20), 0.0, 1e-12));
+        const Tensor shares = torch::tensor({0.5, 0.3, 0.2}, torch::kFloat64);
+        gated->named_parameters()["select_out.bias"].copy_(shares.log());
+        QVERIFY(torch::allclose(encode(gated, m_market, 80, 20), encode(plain, m_market * shares * 3.0, 80, 20), 0.0, 1e-12));
+        QVERIFY(!torch::allclose(encode(gated, m_market, 80, 20), encode(plain, m_market, 80, 20), 0.0, 1e-3));
+        QVERIFY(torch::allclose(MarketEncoder(smallOptions(true))->featureWeights(torch::randn({7, kFeatures})), torch::full({7, kFeatures}, 1.0 / kFeatures)));
+    }
+
+    void gradientsAgreeWithFiniteDifferences_data() { withAndWithoutFeatureGates(); }
     void gradientsAgreeWithFiniteDifferences()
     {
-        MarketEncoder encoder = makeEncoder(smallOptions());
+        QFETCH(bool, selectFeatures);
+        MarketEncoder encoder = makeEncoder(smallOptions(selectFeatures));
         const Tensor weight = torch::randn({10, 16}, torch::kFloat64);
         const auto loss = [&] { return (encode(encoder, m_market, 80, 10) * weight).sum(); };
         encoder->zero_grad();

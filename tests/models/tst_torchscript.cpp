@@ -37,21 +37,29 @@ private slots:
         QTest::addColumn<bool>("cnn");
         QTest::addColumn<bool>("lstm");
         QTest::addColumn<bool>("transformer");
-        QTest::newRow("all branches") << true << true << true;
-        QTest::newRow("CNN") << true << false << false;
-        QTest::newRow("LSTM") << false << true << false;
-        QTest::newRow("Transformer") << false << false << true;
+        QTest::addColumn<bool>("selectFeatures");
+        QTest::newRow("all branches") << true << true << true << false;
+        QTest::newRow("CNN") << true << false << false << false;
+        QTest::newRow("LSTM") << false << true << false << false;
+        QTest::newRow("Transformer") << false << false << true << false;
+        QTest::newRow("feature gates") << true << true << true << true;
     }
     void theModuleSaysWhatTheNetworkSays()
     {
         QFETCH(bool, cnn);
         QFETCH(bool, lstm);
         QFETCH(bool, transformer);
+        QFETCH(bool, selectFeatures);
         AgentNetworkOptions options = smallNetwork();
         options.encoder.useCnn = cnn;
         options.encoder.useLstm = lstm;
         options.encoder.useTransformer = transformer;
+        options.encoder.selectFeatures = selectFeatures;
         AgentNetwork network = makeAgentNetwork(options, 7);
+        if (selectFeatures) {
+            const torch::NoGradGuard guard;
+            network->named_parameters()["encoder.select_out.weight"].normal_(); // the initial ones leave features as they are
+        }
         std::istringstream bytes(torchScriptOf(network));
         torch::jit::Module module = torch::jit::load(bytes);
         const torch::NoGradGuard noGrad;
