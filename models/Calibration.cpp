@@ -177,6 +177,11 @@ std::vector<double> numbers(const Json& json, const char* name)
 
 double forecastCrps(const ForecastSample& sample) { return sample.deviation * sample.shape.crps(score(sample)); }
 
+double climatologyCrps(std::span<const ForecastSample> samples, std::span<const ForecastSample> climate)
+{
+    return samples.front().shape.isGaussian() ? climateCrps(samples, climate) : pastCrps(samples, climate);
+}
+
 double upProbability(double mean, double deviation, const ForecastShape& shape)
 {
     return shape.isGaussian() ? normalCumulative(mean / deviation) : 1.0 - shape.cumulative(-mean / deviation);
@@ -348,7 +353,7 @@ CalibrationReport measureCalibration(const ForecastCalibration& calibration, std
     report.epistemic = std::sqrt(epistemic / static_cast<double>(samples.size()));
     report.aleatoric = std::sqrt((total - epistemic) / static_cast<double>(samples.size()));
     report.crps = meanCrps(samples, calibration.deviationFactor());
-    const double reference = climate.empty() ? 0.0 : samples.front().shape.isGaussian() ? climateCrps(samples, climate) : pastCrps(samples, climate);
+    const double reference = climate.empty() ? 0.0 : climatologyCrps(samples, climate);
     report.crpsSkill = reference > 0.0 ? 1.0 - report.crps / reference : 0.0;
     report.ece = expectedError(reliabilityOf(samples, [](const ForecastSample& s) { return upProbability(s.mean, s.deviation, s.shape); }));
     report.reliability = reliabilityOf(samples, [&](const ForecastSample& s) { return calibration.upProbability(s.mean, s.deviation, s.shape); });

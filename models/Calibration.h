@@ -24,6 +24,10 @@ double forecastCrps(const ForecastSample& sample);
 /// The probability of an outcome above 0.
 double upProbability(double mean, double deviation, const ForecastShape& shape = {});
 
+/// Mean CRPS, over the outcomes of `samples`, of the same distribution every time: for Gaussian forecasts the Gaussian fitted to the outcomes of `climate`, for others,
+/// which could follow any shape, those outcomes themselves.
+double climatologyCrps(std::span<const ForecastSample> samples, std::span<const ForecastSample> climate);
+
 /// A non-decreasing step function that fits 0/1 outcomes best in squares (pool adjacent violators: Ayer et al. 1955; Zadrozny and Elkan 2002),
 /// read off by linear interpolation between the centres of its steps.
 class IsotonicMap {
@@ -113,8 +117,8 @@ struct CalibrationReport {
     std::size_t count = 0;
     double deviationRatio = 1.0; ///< root mean square of (outcome - mean) / deviation: 1 when honest, above when too sure
     double crps = 0.0;           ///< mean, in the outcome's unit, of the forecast with its deviation scaled
-    /// 1 - crps / that of the same distribution every time; above 0 the forecast knows something. The same for Gaussian forecasts is the Gaussian fitted to
-    /// `climate`, for others, which could follow any shape, the outcomes of `climate` themselves: so skills of two distributions do not compare, their CRPS does.
+    /// 1 - crps / climatologyCrps: above 0 the forecast knows something. The reference depends on the distribution, so skills of two distributions do not compare;
+    /// their CRPS does.
     double crpsSkill = 0.0;
     double ece = 0.0;            ///< expected calibration error of the probability of going up as the network gives it: mean |probability - frequency| over ten
                                  ///< bins, weighted by their counts (Naeini et al. 2015)

@@ -21,7 +21,8 @@ struct HorizonCalibration {
 struct RunCalibration {
     std::int64_t step = 0; ///< account steps of the network that it was fitted to
     std::string dataHash;  ///< of the market data
-    std::vector<HorizonCalibration> horizons; ///< of the configuration, ascending
+    std::vector<HorizonCalibration> horizons; ///< all that the network forecasts, ascending
+    std::vector<std::int64_t> inUse{}; ///< with forecast.adapt: those of them, in bars, that the run's horizons have become, ascending; else empty
 
     /// Nothing for a horizon that is not there.
     const HorizonCalibration* find(std::int64_t horizonBars) const;

@@ -282,6 +282,13 @@ const std::array kFields{
     Field{"forecast.members", "", "Forecast heads", "", 1, 32, {}, false, true,
           "An ensemble of so many forecasts, each learned from its own draw of the bars; how far they differ says what the agent does not know. 1 for none.",
           BTCAI_AT(forecast.members)},
+    Field{"forecast.adapt", "", "Adapt horizons", "", 0, 0, {}, false, true,
+          "Horizons move, one rung of a ladder at an evaluation, to where forecasts of the validation part are better by more than chance; each move is told.",
+          BTCAI_AT(forecast.adapt)},
+    Field{"forecast.least_bars", "", "Shortest horizon", "bars", 0, 100000, {}, false, true,
+          "No horizon becomes shorter by adapting; 0 for half of the shortest at the beginning.", BTCAI_AT(forecast.leastBars)},
+    Field{"forecast.most_bars", "", "Longest horizon", "bars", 0, 100000, {}, false, true,
+          "No horizon becomes longer by adapting; 0 for twice the longest at the beginning.", BTCAI_AT(forecast.mostBars)},
 
     Field{"ppo.learning_rate", "", "Learning rate", "", 1e-8, 1.0, {}, true, false,
           "Step size of Adam.", BTCAI_AT(ppo.learningRate)},
@@ -513,7 +520,7 @@ void validate(const RunConfig& config)
     const auto& sizing = config.sizing;
     require(sizing.method != "uncertainty" || sizing.maxUncertainty > 0.0,
             "sizing.method = uncertainty: needs a sizing.max_uncertainty above 0, at which nothing is left of the size");
-    require(sizing.horizonBars == 0 || std::ranges::count(forecastHorizons(config), sizing.horizonBars) == 1,
+    require(sizing.horizonBars == 0 || std::ranges::count(chosenHorizons(config), sizing.horizonBars) == 1,
             "sizing.horizon_bars: must be one of model.horizons, or 0");
 }
 

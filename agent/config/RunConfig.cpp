@@ -8,6 +8,12 @@
 
 namespace btcai {
 
+namespace {
+
+constexpr std::int64_t kMostHorizonBars = 100'000;
+
+} // namespace
+
 RunConfig defaultConfig(Bucket bucket)
 {
     const BucketSpec& spec = bucketSpec(bucket);
@@ -26,7 +32,7 @@ RunConfig defaultConfig(Bucket bucket)
     return config;
 }
 
-std::vector<std::int64_t> forecastHorizons(const RunConfig& config)
+std::vector<std::int64_t> chosenHorizons(const RunConfig& config)
 {
     const std::string& text = config.model.horizons;
     std::vector<std::int64_t> horizons;
@@ -34,7 +40,7 @@ std::vector<std::int64_t> forecastHorizons(const RunConfig& config)
         const std::size_t end = std::min(text.find(',', begin), text.size());
         std::int64_t value = 0;
         const auto [rest, code] = std::from_chars(text.data() + begin, text.data() + end, value);
-        if (code != std::errc{} || rest != text.data() + end || value < 1 || value > 100'000
+        if (code != std::errc{} || rest != text.data() + end || value < 1 || value > kMostHorizonBars
             || (!horizons.empty() && value <= horizons.back()))
             throw Error(ErrorKind::BadInput,
                         "model.horizons = \"{}\": write ascending whole numbers of bars between 1 and 100000, separated by "
@@ -45,6 +51,27 @@ std::vector<std::int64_t> forecastHorizons(const RunConfig& config)
     }
     if (horizons.size() > 8)
         throw Error(ErrorKind::BadInput, "model.horizons: at most 8 horizons, found {}", horizons.size());
+    return horizons;
+}
+
+std::vector<std::int64_t> forecastHorizons(const RunConfig& config)
+{
+    std::vector<std::int64_t> horizons = chosenHorizons(config);
+    const auto& forecast = config.forecast;
+    if (!forecast.adapt)
+        return horizons;
+    const std::int64_t least = forecast.leastBars > 0 ? forecast.leastBars : std::max<std::int64_t>(1, horizons.front() / 2);
+    const std::int64_t most = forecast.mostBars > 0 ? forecast.mostBars : std::min<std::int64_t>(2 * horizons.back(), kMostHorizonBars);
+    if (least > horizons.front() || most < horizons.back())
+        throw Error(ErrorKind::BadInput, "forecast.least_bars and forecast.most_bars: must hold all of model.horizons between them, which go from {} to {} bars",
+                    horizons.front(), horizons.back());
+    for (std::int64_t power = 1; power <= most; power *= 2)
+        for (const std::int64_t rung : {power, 3 * power})
+            if (rung >= least && rung <= most)
+                horizons.push_back(rung);
+    std::ranges::sort(horizons);
+    const auto doubles = std::ranges::unique(horizons);
+    horizons.erase(doubles.begin(), doubles.end());
     return horizons;
 }
 

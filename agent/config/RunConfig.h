@@ -173,6 +173,9 @@ struct RunConfig {
     struct Forecast {
         std::string distribution = "gaussian";
         std::int64_t members = 1;
+        bool adapt = false;
+        std::int64_t leastBars = 0;
+        std::int64_t mostBars = 0;
         bool operator==(const Forecast&) const = default;
     } forecast;
 
@@ -234,7 +237,10 @@ struct RunConfig {
 /// The defaults of a bucket (REQUIREMENTS: lookback, episode length, forecast horizons, discount).
 RunConfig defaultConfig(Bucket bucket);
 
-/// The horizons of `model.horizons`, ascending, in bars. Throws Error(BadInput) naming the field.
+/// The horizons of `model.horizons`, ascending, in bars: those that a run uses, with forecast.adapt at its beginning. Throws Error(BadInput) naming the field.
+std::vector<std::int64_t> chosenHorizons(const RunConfig& config);
+/// What the network forecasts, ascending, in bars: chosenHorizons, and with forecast.adapt the rungs of the ladder that they may move on as well, powers of two and
+/// three times those, from forecast.least_bars (0: half of the shortest) to forecast.most_bars (0: twice the longest). Throws Error(BadInput) naming the field.
 std::vector<std::int64_t> forecastHorizons(const RunConfig& config);
 
 } // namespace btcai

@@ -30,6 +30,7 @@ public:
           m_rows(rows), m_env(dataset.market, envOptions()), m_accounts(m_env.lanes()),
           m_actions(m_env.lanes()), m_sizes(m_env.lanes(), 1.0), m_sizer(config, tensors), m_recorder(tensors, m_network->options().distribution)
     {
+        m_inUse = chosenHorizons(config);
         m_env.reset(0);
         m_env.recordTrades(m_env.lanes());
         for (TradedAccount& account : m_accounts)
@@ -41,6 +42,8 @@ public:
         m_sizer.remember(memory);
         m_step = step;
         m_poll = poll;
+        if (calibration && !calibration->inUse.empty())
+            m_inUse = calibration->inUse;
         torch::InferenceMode guard;
         if (isValidation() && m_sizer.isOn())
             calibration = &m_fitted.emplace(fit(forecastRows(m_network, m_tensors, m_rows, poll)));
@@ -94,7 +97,14 @@ public:
 
 private:
     bool isValidation() const { return m_rows == m_dataset.split.validation; }
-    RunCalibration fit(const std::vector<HorizonSamples>& samples) const { return fitCalibration(samples, m_tensors, m_dataset.dataHash, m_step); }
+    RunCalibration fit(const std::vector<HorizonSamples>& samples) const
+    {
+        RunCalibration fitted = fitCalibration(samples, m_tensors, m_dataset.dataHash, m_step);
+        if (m_config.forecast.adapt)
+            fitted.inUse = m_inUse;
+        return fitted;
+    }
+    bool isInUse(const HorizonSamples& samples) const { return std::ranges::find(m_inUse, samples.horizonBars) != m_inUse.end(); }
 
     std::size_t sampledCount() const { return static_cast<std::size_t>(m_config.evaluation.sampledAccounts); }
     std::size_t holdLane() const { return sampledCount() + 1; }
@@ -163,12 +173,20 @@ private:
     {
         const std::vector<HorizonSamples> judged = m_recorder.take();
         for (const HorizonSamples& samples : judged)
-            result.forecasts.push_back(forecastMessage(samples, m_dataset, m_step));
+            if (isInUse(samples))
+                result.forecasts.push_back(forecastMessage(samples, m_dataset, m_step));
         const bool sameRows = isValidation();
         if (sameRows)
             result.fitted = m_fitted ? std::move(m_fitted) : fit(judged);
+        if (sameRows && m_config.forecast.adapt) {
+            result.moves = horizonMoves(m_inUse, judged, m_dataset.regimes);
+            for (const HorizonMove& move : result.moves)
+                result.fitted->inUse[move.index] = move.to;
+        }
         const std::vector<HorizonSamples> fitted = sameRows ? judged : forecastRows(m_network, m_tensors, m_dataset.split.validation, m_poll);
         for (std::size_t h = 0; h < judged.size(); ++h) {
+            if (!isInUse(judged[h]))
+                continue;
             const auto [fit, judge] = sameRows ? halves(judged[h]) : std::pair(fitted[h], judged[h]);
             if (fit.samples.size() >= kLeastFitted && !judge.samples.empty())
                 result.calibrations.push_back(calibrationMessage(fit, judge, m_dataset, m_part, m_step));
@@ -220,6 +238,7 @@ private:
     ForecastRecorder m_recorder;
     std::int64_t m_step = 0;
     std::optional<RunCalibration> m_fitted;
+    std::vector<std::int64_t> m_inUse; ///< horizons
     std::function<void()> m_poll;
     std::vector<ClosedTrade> m_argmaxTrades;
 };

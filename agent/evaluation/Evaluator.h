@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/evaluation/HorizonLadder.h"
 #include "agent/ppo/MarketTensors.h"
 #include "agent/protocol/Messages.h"
 #include "models/AgentNetwork.h"
@@ -16,9 +17,10 @@ class ContextMemory;
 
 struct EvaluationResult {
     protocol::Evaluation evaluation;
-    std::vector<protocol::Forecast> forecasts; ///< one a horizon
+    std::vector<protocol::Forecast> forecasts; ///< one a horizon that is in use
     std::vector<protocol::Calibration> calibrations; ///< the same; none where the validation part is too short to fit one
-    std::optional<RunCalibration> fitted;      ///< of this network, where the rows are the validation part
+    std::optional<RunCalibration> fitted;      ///< of this network, where the rows are the validation part; the horizons in use after the moves
+    std::vector<HorizonMove> moves;            ///< with forecast.adapt, where the rows are the validation part
     std::vector<protocol::Trade> trades;       ///< of the argmax account, the latest at most 200
 };
 
@@ -26,6 +28,7 @@ struct EvaluationResult {
 /// training: some accounts that sample, one that takes the most likely action, buy-and-hold and cash. Every account starts
 /// flat with the initial cash and pays all costs. `part` is "train", "validation" or "test".
 ///
+/// With forecast.adapt `calibration` also says which horizons are in use, those of the configuration where it is null; only they are told of.
 /// Entries are sized by `calibration`, by the network alone where it is null. On the validation part they are sized by one that is fitted to this
 /// network there, as those of the test part will be: the validation part is to choose by, the test part to judge by, and nothing is fitted on that.
 ///

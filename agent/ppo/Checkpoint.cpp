@@ -117,7 +117,8 @@ RunCalibration readCalibration(const fs::path& folder, const Json& index, const 
     std::vector<std::int64_t> bars;
     for (const HorizonCalibration& of : calibration.horizons)
         bars.push_back(of.horizonBars);
-    if (bars != forecastHorizons(parseRunConfig(checkpoint.configToml, (folder / kConfig).string())))
+    const RunConfig config = parseRunConfig(checkpoint.configToml, (folder / kConfig).string());
+    if (bars != forecastHorizons(config) || calibration.inUse.size() != (config.forecast.adapt ? chosenHorizons(config).size() : 0))
         throw Error(ErrorKind::Corrupt, "{}: was fitted for other horizons than model.horizons of this run; it belongs to another run", name);
     return calibration;
 }

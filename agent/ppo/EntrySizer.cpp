@@ -16,32 +16,42 @@ EntrySizer::EntrySizer(const RunConfig& config)
       m_roundTripCost(2e-4 * (config.costs.takerFeeBps + config.costs.halfSpreadBps)),
       m_distribution(forecastDistribution(config.forecast.distribution)), m_prior(config.memory.prior)
 {
-    const std::vector<std::int64_t> horizons = forecastHorizons(config);
+    const std::vector<std::int64_t> horizons = chosenHorizons(config);
     const auto found = std::ranges::find(horizons, config.sizing.horizonBars);
-    m_horizon = found == horizons.end() ? static_cast<std::int64_t>(horizons.size()) - 1 : found - horizons.begin();
-    m_horizonBars = horizons[static_cast<std::size_t>(m_horizon)];
+    m_which = found == horizons.end() ? horizons.size() - 1 : static_cast<std::size_t>(found - horizons.begin());
+    m_horizons = forecastHorizons(config);
+    m_scales.assign(m_horizons.size(), 1.0);
+    readHorizon(horizons[m_which]);
 }
 
 EntrySizer::EntrySizer(const RunConfig& config, const MarketTensors& tensors) : EntrySizer(config)
 {
     if (m_isOn)
-        m_scale = tensors.targetScale().at(static_cast<std::size_t>(m_horizon));
+        m_scales = tensors.targetScale();
 }
 
 EntrySizer::EntrySizer(const RunConfig& config, const RunCalibration& calibration) : EntrySizer(config)
 {
-    const HorizonCalibration* const found = calibration.find(m_horizonBars);
-    if (m_isOn && !found)
-        throw Error(ErrorKind::BadInput, "sizing.horizon_bars: the calibration holds no forecasts over {} bars", m_horizonBars);
-    if (found)
-        m_scale = found->targetScale;
+    for (std::size_t i = 0; i < m_horizons.size(); ++i)
+        if (const HorizonCalibration* const found = calibration.find(m_horizons[i]))
+            m_scales[i] = found->targetScale;
     calibrate(calibration);
+    if (m_isOn && !calibration.find(m_horizonBars))
+        throw Error(ErrorKind::BadInput, "sizing.horizon_bars: the calibration holds no forecasts over {} bars", m_horizonBars);
 }
 
 void EntrySizer::calibrate(const RunCalibration& calibration)
 {
+    if (!calibration.inUse.empty())
+        readHorizon(calibration.inUse.at(m_which));
     const HorizonCalibration* const found = calibration.find(m_horizonBars);
     m_calibration = found ? found->calibration : ForecastCalibration();
+}
+
+void EntrySizer::readHorizon(std::int64_t bars)
+{
+    m_horizonBars = bars;
+    m_horizon = std::ranges::find(m_horizons, bars) - m_horizons.begin();
 }
 
 void EntrySizer::setSituations(const torch::Tensor& z, std::vector<std::int64_t> firstClose, std::int64_t intervalSeconds, std::int64_t until)
@@ -78,7 +88,9 @@ const Recall& EntrySizer::recallAt(std::int64_t g, std::int64_t t) const
 
 void EntrySizer::setForecasts(const ForecastOutput& forecasts)
 {
-    const auto ofHorizon = [this](const torch::Tensor& all) { return (all.select(2, m_horizon).to(torch::kCPU, torch::kFloat64) * m_scale).contiguous(); };
+    const auto ofHorizon = [this](const torch::Tensor& all) {
+        return (all.select(2, m_horizon).to(torch::kCPU, torch::kFloat64) * m_scales[static_cast<std::size_t>(m_horizon)]).contiguous();
+    };
     m_mean = ofHorizon(forecasts.mean);
     m_deviation = ofHorizon(forecasts.logDeviation.exp());
     if (forecasts.shape.defined())

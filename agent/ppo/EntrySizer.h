@@ -34,7 +34,8 @@ public:
     /// Without method and limit every size is 1, and no forecast is needed.
     bool isOn() const { return m_isOn; }
 
-    /// What follows is sized by this; by the network alone where it does not hold the horizon, or not fitted.
+    /// What follows is sized by this; by the network alone where it does not hold the horizon, or not fitted. With forecast.adapt the horizon is what that of
+    /// sizing.horizon_bars (the longest for 0) has become.
     void calibrate(const RunCalibration& calibration);
     bool isCalibrated() const { return m_calibration.isFitted(); }
 
@@ -56,16 +57,19 @@ public:
 
 private:
     explicit EntrySizer(const RunConfig& config);
+    void readHorizon(std::int64_t bars);
     double upProbability(std::int64_t at) const;
     const Recall& recallAt(std::int64_t g, std::int64_t t) const;
 
     PositionSizer m_sizer;
     bool m_isOn;
     double m_fullExposure, m_roundTripCost;
-    std::int64_t m_horizon = 0; ///< index
+    std::size_t m_which;        ///< of the run's horizons
+    std::vector<std::int64_t> m_horizons; ///< that the network forecasts, in bars
+    std::vector<double> m_scales;         ///< of their targets
+    std::int64_t m_horizon = 0; ///< index among them
     std::int64_t m_horizonBars = 0;
     ForecastCalibration m_calibration;
-    double m_scale = 1.0;       ///< of its target
     ForecastDistribution m_distribution;
     torch::Tensor m_mean, m_deviation; ///< [G, T], log returns, double
     torch::Tensor m_shape;             ///< [G, T, P], as ForecastOutput has it

@@ -342,13 +342,15 @@ bool Trainer::Session::evaluateValidation()
         memory->index();
         memoryIndexed = true;
     }
-    const EvaluationResult result = evaluatePart(network, dataset, *tensors, config, "validation", progress.step, nullptr, [this] { poll(); },
+    const EvaluationResult result = evaluatePart(network, dataset, *tensors, config, "validation", progress.step, calibration ? &*calibration : nullptr, [this] { poll(); },
                                                  memory ? &*memory : nullptr);
     calibrate(*result.fitted);
     calibrationChanged = true;
     sink.send(result.evaluation);
     for (const auto& forecast : result.forecasts)
         sink.send(forecast);
+    for (const HorizonMove& move : result.moves)
+        notice(LogLevel::Info, "horizon-changed", moveText(move, progress.step));
     for (const auto& judged : result.calibrations)
         sink.send(judged);
     for (const auto& trade : result.trades)

@@ -46,6 +46,8 @@ Json describe(LoadedAgent& agent)
             {"forecast_distribution", agent.config.forecast.distribution}};
     if (network.distribution == ForecastDistribution::Quantiles)
         description["forecast_levels"] = kForecastLevels;
+    if (agent.checkpoint.calibration && !agent.checkpoint.calibration->inUse.empty())
+        description["forecast_horizons_in_use_bars"] = agent.checkpoint.calibration->inUse;
     return description;
 }
 

@@ -110,7 +110,7 @@ private slots:
             for (const Field& field : runConfigFields()) // all but those that rules between fields or a form of their own bind
                 if (std::ranges::none_of(std::array{"model.", "train.", "split.", "execution.", "margin.", "goal.", "account.actions", "account.stop_loss",
                                                     "account.take_profit", "costs.fee_tiers", "flows.script", "risk.max_exposure", "sizing.", "memory.capacity", "replay.", "reward.goal_shaping",
-                                                    "ppo.stretches_per_minibatch", "features.select", "events.kinds"},
+                                                    "ppo.stretches_per_minibatch", "features.select", "events.kinds", "forecast.least_bars", "forecast.most_bars"},
                                          [&field](std::string_view prefix) { return field.key.starts_with(prefix); }))
                     setFieldText(config, field, randomText(field, rng));
             config.account.episodeBars = 64;

@@ -43,7 +43,7 @@ private slots:
     // CRPS is the integral of (F(x) - [x >= outcome])^2.
     void crpsIsItsIntegral()
     {
-        for (const ForecastSample sample : {ForecastSample{0, 1, 0}, ForecastSample{0.3, 2, -1.7}, ForecastSample{-1, 0.25, 1}}) {
+        for (const ForecastSample& sample : {ForecastSample{0, 1, 0}, ForecastSample{0.3, 2, -1.7}, ForecastSample{-1, 0.25, 1}}) {
             double integral = 0.0;
             const double step = 1e-4;
             for (double x = -30.0; x < 30.0; x += step) {
