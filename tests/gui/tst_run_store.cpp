@@ -70,6 +70,27 @@ private slots:
         QCOMPARE(store.series("policy_loss")->last(), 7.0);
     }
 
+    // With forecast.adapt a horizon moves: what the evaluation at 200 no longer tells of is gone once the run goes on.
+    void aHorizonThatWasLeftIsForgotten()
+    {
+        RunStore store;
+        for (const auto& [step, bars] : {std::pair{100, 2}, std::pair{100, 8}, std::pair{200, 1}, std::pair{200, 8}}) {
+            Forecast forecast;
+            forecast.step = step;
+            forecast.horizonBars = bars;
+            Calibration calibration;
+            calibration.step = step;
+            calibration.horizonBars = bars;
+            store.apply(forecast);
+            store.apply(calibration);
+            if (bars == 8)
+                store.apply(metricsAt(step + 50, 1.0));
+        }
+        QCOMPARE(store.forecasts().size(), std::size_t{2});
+        QVERIFY(store.forecasts().contains(1) && store.forecasts().contains(8));
+        QVERIFY(store.calibrations().size() == 2 && store.calibrations().contains(1) && store.calibrations().contains(8));
+    }
+
     void aValueThatIsAbsentIsNotZero()
     {
         RunStore store;
