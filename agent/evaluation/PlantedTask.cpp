@@ -51,6 +51,8 @@ RunConfig branchConfig(std::int64_t seed)
     RunConfig config = plantedConfig(seed);
     config.features.select = "LOGRET_1,VOLUME_RATIO_288";
     config.features.cache = false;
+    config.split.trainShare = 0.8;
+    config.split.validationShare = 0.1;
     config.costs.takerFeeBps = 5.0;
     config.reward.drawdownPenalty = 0.0;
     config.ppo.forecastCoefficient = 1.0;
@@ -71,8 +73,6 @@ SyntheticMarketOptions detailMarket(std::uint64_t seed)
 RunConfig detailConfig(std::int64_t seed)
 {
     RunConfig config = branchConfig(seed);
-    config.split.trainShare = 0.8;
-    config.split.validationShare = 0.1;
     config.model.lookbackBars = 32;
     config.model.width = 16;
     config.model.horizons = "1";
@@ -95,17 +95,18 @@ RunConfig orderConfig(std::int64_t seed)
 {
     RunConfig config = branchConfig(seed);
     config.features.select = "LOGRET_1,VOLUME_RATIO_288,HOUR_SIN,HOUR_COS"; // a block is a day, so the hour tells when it begins
-    config.split.trainShare = 0.9;
-    config.split.validationShare = 0.05;
     config.model.lookbackBars = 96;
     config.model.patchBars = 4;
     config.model.horizons = "32";
     config.train.rolloutBars = 384;
     config.account.episodeBars = 768;
-    config.train.steps = 2'000'000;
+    config.train.steps = 3'200'000;
     config.ppo.learningRate = 0.003;
     config.ppo.gateCoefficient = 0.1; // else the LSTM's gate closes before the LSTM has learned anything
     config.ppo.gamma = 0.8; // so that nobody buys in the signal's sight, 64 bars before the move
+    // The forecast takes some 150,000 bars to find the signal, and by then a policy whose entropy may fall as it likes has settled on cash.
+    config.explore.decay = "adaptive";
+    config.ppo.entropyShare = 0.4;
     return config;
 }
 
@@ -119,8 +120,6 @@ RunConfig farConfig(std::int64_t seed)
 {
     const RunConfig bucket = defaultConfig(Bucket::Long);
     RunConfig config = branchConfig(seed);
-    config.split.trainShare = 0.85;
-    config.split.validationShare = 0.05;
     config.model.lookbackBars = bucket.model.lookbackBars;
     config.model.patchBars = bucket.model.patchBars;
     config.model.horizons = "32"; // in the first half of a token its move lies ahead within so many bars
@@ -128,8 +127,12 @@ RunConfig farConfig(std::int64_t seed)
     config.train.rolloutBars = 512;
     config.account.episodeBars = 2048;
     config.train.steps = 1'000'000;
-    config.ppo.learningRate = 0.001;
-    config.ppo.gamma = 0.97;
+    config.ppo.learningRate = 0.003;
+    config.ppo.gateCoefficient = 0.1;
+    // The token that tells the move is complete 32 bars before it, so to wait costs little; what makes the policy decided is a far sight, and an entropy that
+    // counts no more at the end.
+    config.ppo.gamma = 0.99;
+    config.ppo.entropyShare = 0.6;
     return config;
 }
 

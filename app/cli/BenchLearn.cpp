@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "agent/config/Field.h"
 #include "agent/evaluation/PlantedTask.h"
 #include "agent/ppo/Trainer.h"
 #include "app/cli/BenchTiming.h"
@@ -28,8 +29,9 @@ struct BenchOptions {
     std::string control = "none";
     std::size_t seeds = 3;
     std::int64_t evaluateEvery = 2;
-    std::int64_t steps = 0;
+    bool whole = false;
     bool json = false;
+    std::vector<FieldOverride> fields;
 };
 
 /// What it took until a policy first earned a share of the attainable on the validation part; infinite if it never did.
@@ -38,11 +40,14 @@ struct Reached {
     double bars = std::numeric_limits<double>::infinity();
 };
 
-/// Listens to a run, and asks it to stop once both policies have reached every level.
+/// Of the attainable log return.
+double shareOf(const protocol::EvaluationRow& row, double attainable) { return std::log1p(row.totalReturn) / attainable; }
+
+/// Listens to a run, and asks it to stop, unless all of it is wanted, once both policies have reached every level.
 class LearningSink final : public EventSink {
 public:
-    LearningSink(RunControl& control, double attainable, std::int64_t accounts)
-        : m_control(control), m_attainable(attainable), m_accounts(accounts)
+    LearningSink(RunControl& control, double attainable, std::int64_t accounts, bool whole)
+        : m_control(control), m_attainable(attainable), m_accounts(accounts), m_whole(whole)
     {
     }
 
@@ -57,7 +62,7 @@ public:
             m_evaluationSeconds += wallSeconds() - m_told;
             judge(0, evaluation->rows[1]);
             judge(1, evaluation->rows[0]);
-            if (m_missing == 0)
+            if (m_missing == 0 && !m_whole)
                 m_control.stop();
         }
     }
@@ -70,7 +75,7 @@ public:
 private:
     void judge(std::size_t policy, const protocol::EvaluationRow& row)
     {
-        const double share = std::log1p(row.totalReturn) / m_attainable;
+        const double share = shareOf(row, m_attainable);
         m_best[policy] = std::max(m_best[policy], share);
         for (std::size_t level = 0; level < kLevels.size(); ++level)
             if (Reached& reached = m_reached[policy][level]; share >= kLevels[level] && std::isinf(reached.seconds)) {
@@ -82,6 +87,7 @@ private:
     RunControl& m_control;
     double m_attainable;
     std::int64_t m_accounts;
+    bool m_whole;
     double m_seconds = 0.0, m_bars = 0.0, m_told = 0.0, m_evaluationSeconds = 0.0;
     std::array<std::array<Reached, kLevels.size()>, kPolicies.size()> m_reached;
     std::array<double, kPolicies.size()> m_best{-std::numeric_limits<double>::infinity(),
@@ -104,8 +110,12 @@ RunConfig configOf(const BenchOptions& options, std::size_t seed)
         task.takeBranch(config);
     }
     config.train.evaluateEvery = options.evaluateEvery;
-    if (options.steps > 0)
-        config.train.steps = options.steps;
+    for (const auto& [key, text] : options.fields) {
+        if (key == "data" || key == "seed")
+            throw Error(ErrorKind::BadInput, "--{}: the task makes its own markets, of seeds from 1 on", key);
+        setFieldText(config, *findField(key), text);
+    }
+    validate(config);
     return config;
 }
 
@@ -119,7 +129,7 @@ SeedResult learn(const BenchOptions& options, std::size_t seed)
     const ScratchFolder scratch;
     RunFolder folder = RunFolder::create(scratch.path() / "run", config);
     RunControl control;
-    LearningSink sink(control, attainable, config.train.accounts);
+    LearningSink sink(control, attainable, config.train.accounts, options.whole);
     Trainer trainer(folder, config, sink, control, [&](const RunConfig&) { return market.series; });
     const TrainingResult result = trainer.run(false);
 
@@ -138,6 +148,14 @@ SeedResult learn(const BenchOptions& options, std::size_t seed)
                        {"account_steps_per_s", result.accountStepsPerSecond},
                        {"training_seconds", sink.seconds()},
                        {"evaluation_seconds", sink.evaluationSeconds()}};
+    if (options.whole) {
+        const double onTest = attainableLogReturn(config, market, "test");
+        Json shares = Json::object();
+        for (std::size_t policy = 0; policy < kPolicies.size(); ++policy)
+            shares[kPolicies[policy]] = shareOf(result.test->rows[1 - policy], onTest);
+        seedResult.json["test_share"] = std::move(shares);
+        seedResult.json["test_attainable_log_return"] = onTest;
+    }
     return seedResult;
 }
 
@@ -197,7 +215,7 @@ int runBenchLearn(const BenchOptions& options)
         }
         policies[kPolicies[policy]] = std::move(levels);
     }
-    if (options.json)
+    if (options.json) {
         printJson(
             {{"bench", "learn"},
              {"task", options.task},
@@ -214,9 +232,14 @@ int runBenchLearn(const BenchOptions& options)
              {"model", modelOf(config)},
              {"until", std::move(policies)},
              {"runs", std::move(details)}});
-    else
+    } else {
         fmt::print("median over {} seeds, training time alone, on unseen bars, looked at every {} iterations\n{}",
                    options.seeds, options.evaluateEvery, text);
+        for (const Json& run : details)
+            if (options.whole)
+                fmt::print("seed {}, after {} steps, on the test part: argmax {:.2f}, sampled {:.2f} of the attainable\n", run["seed"].get<std::size_t>(),
+                           run["steps"].get<std::int64_t>(), run["test_share"]["argmax"].get<double>(), run["test_share"]["sampled"].get<double>());
+    }
     return 0;
 }
 
@@ -239,10 +262,9 @@ void addBenchLearn(CLI::App& bench, Action& action)
         ->add_option("--evaluate-every", options->evaluateEvery, "Iterations between two looks at the validation part")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
-    command->add_option("--steps", options->steps, "Account steps after which a seed gives up; 0 for those of the task")
-        ->check(CLI::Range(0, 1'000'000'000))
-        ->capture_default_str();
+    command->add_flag("--whole", options->whole, "Train all steps, and tell what the last policy earns on the test part as well");
     command->add_flag("--json", options->json, "Print JSON");
+    addFieldOptions(*command, options->fields);
     command->callback(
         [&action, options] { action = [options](const LogOptions&) { return runBenchLearn(*options); }; });
 }

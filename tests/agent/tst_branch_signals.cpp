@@ -1,5 +1,7 @@
 // Does each branch of the network see what it is there for? Markets whose signal takes one branch: with it the profit
 // is there, without it, all else as it was, it is not.
+#include <vector>
+
 #include <QTest>
 
 #include "base/Error.h"
@@ -30,18 +32,19 @@ PlantedOutcome learn(const QString& name, int seed, Control control)
 
 class BranchSignalsTest : public QObject {
     Q_OBJECT
-    static void tasks()
+    static void tasks(const std::vector<const char*>& names)
     {
         QTest::addColumn<QString>("task");
         QTest::addColumn<int>("seed");
-        const int count = qEnvironmentVariableIsSet("BTCAI_LONG_TESTS") ? 3 : 1;
-        // order and far are learned, but not yet proven by all three assertions: agent/README.md says what each gave.
-        for (int seed = 1; seed <= count; ++seed)
-            QTest::addRow("detail, seed %d", seed) << QStringLiteral("detail") << seed;
+        for (const char* name : names)
+            for (int seed = 1; seed <= (qEnvironmentVariableIsSet("BTCAI_LONG_TESTS") ? 3 : 1); ++seed)
+                QTest::addRow("%s, seed %d", name, seed) << QString(name) << seed;
     }
+    /// A control takes as long as the task; those of order and far run with BTCAI_LONG_TESTS.
+    static void controls() { tasks(qEnvironmentVariableIsSet("BTCAI_LONG_TESTS") ? std::vector{"detail", "order", "far"} : std::vector{"detail"}); }
 
 private slots:
-    void theBranchEarnsWhatItsSignalIsWorth_data() { tasks(); }
+    void theBranchEarnsWhatItsSignalIsWorth_data() { tasks({"detail", "order", "far"}); }
     void theBranchEarnsWhatItsSignalIsWorth()
     {
         QFETCH(QString, task);
@@ -53,24 +56,25 @@ private slots:
     }
 
     // As many steps as with it, on the same bars.
-    void withoutTheBranchTheProfitIsGone_data() { tasks(); }
+    void withoutTheBranchTheProfitIsGone_data() { controls(); }
     void withoutTheBranchTheProfitIsGone()
     {
         QFETCH(QString, task);
         QFETCH(int, seed);
         const PlantedOutcome outcome = learn(task, seed, Control::Without);
-        QVERIFY(outcome.argmax <= 0.5 * outcome.attainable);
-        QVERIFY(outcome.sampled <= 0.5 * outcome.attainable);
+        QVERIFY(outcome.argmax <= 0.3 * outcome.attainable);
+        QVERIFY(outcome.sampled <= 0.3 * outcome.attainable);
     }
 
-    void scrambledTheSignalIsWorthNothing_data() { tasks(); }
+    // Whoever then holds coins all the time earns what the ups and downs of the part do not cancel, a fifth of the attainable at two standard deviations.
+    void scrambledTheSignalIsWorthNothing_data() { controls(); }
     void scrambledTheSignalIsWorthNothing()
     {
         QFETCH(QString, task);
         QFETCH(int, seed);
         const PlantedOutcome outcome = learn(task, seed, Control::Scrambled);
-        QVERIFY(outcome.argmax <= 0.1 * outcome.attainable);
-        QVERIFY(outcome.sampled <= 0.1 * outcome.attainable);
+        QVERIFY(outcome.argmax <= 0.2 * outcome.attainable);
+        QVERIFY(outcome.sampled <= 0.2 * outcome.attainable);
     }
 
     void anUnknownTaskIsNamedWithThoseThereAre()
