@@ -97,8 +97,8 @@ void EncoderStream::completeTokens()
         return;
     const Tensor tokens = m_encoder->embedTokens(m_encoder->select(rows((completed - fresh) * options.patch, fresh * options.patch)));
     if (options.useLstm) {
-        m_projected = slide(m_projected, m_encoder->m_lstmInput(tokens), options.tokens);
-        m_lstm = lstmOverWindows(m_projected, m_encoder->m_lstmRecurrent, options.tokens);
+        m_projected = slide(m_projected, m_encoder->linear(tokens, m_encoder->m_lstmInput), options.tokens);
+        m_lstm = lstmOverWindows(m_projected, m_encoder->m_lstmRecurrent, options.tokens, options.bfloat16);
     }
     if (options.useTransformer) {
         m_tokens = slide(m_tokens, tokens, options.tokens);

@@ -11,6 +11,7 @@ namespace btcai {
 ///            Projecting once per token, before windows are formed, is what makes many overlapping windows cheap.
 /// recurrent: [4H, H].
 /// Returns [G, N - length + 1, H]; row w is the state after tokens w ... w + length - 1. Differentiable once.
-torch::Tensor lstmOverWindows(const torch::Tensor& projected, const torch::Tensor& recurrent, std::int64_t length);
+/// With `bfloat16` the matrix products, of both passes, take their factors and give their results in bfloat16; all else is as it was.
+torch::Tensor lstmOverWindows(const torch::Tensor& projected, const torch::Tensor& recurrent, std::int64_t length, bool bfloat16 = false);
 
 } // namespace btcai

@@ -117,17 +117,24 @@ MarketEncoding MarketEncoderImpl::forward(const Tensor& all)
         const Tensor windowOfRow
             = torch::arange(1, rows + 1, torch::TensorOptions(torch::kLong).device(features.device())).div(patch, "floor");
         if (m_options.useLstm)
-            branches.push_back(lstmOverWindows(m_lstmInput(tokens), m_lstmRecurrent, m_options.tokens).index_select(1, windowOfRow));
+            branches.push_back(lstmOverWindows(linear(tokens, m_lstmInput), m_lstmRecurrent, m_options.tokens, m_options.bfloat16).index_select(1, windowOfRow));
         if (m_options.useTransformer)
             branches.push_back(attend(tokens).index_select(1, windowOfRow));
     }
     return fuse(branches);
 }
 
+Tensor MarketEncoderImpl::linear(const Tensor& x, const Tensor& weight, const Tensor& bias) const
+{
+    if (!m_options.bfloat16)
+        return torch::linear(x, weight, bias);
+    return torch::linear(x.to(torch::kBFloat16), weight.to(torch::kBFloat16)).to(x.scalar_type()) + bias;
+}
+
 Tensor MarketEncoderImpl::embedTokens(const Tensor& features)
 {
     const std::int64_t size = m_options.patch * m_options.features;
-    return m_patchNorm(m_patch(features.reshape({features.size(0), features.size(1) / m_options.patch, size})));
+    return m_patchNorm(linear(features.reshape({features.size(0), features.size(1) / m_options.patch, size}), m_patch));
 }
 
 MarketEncoding MarketEncoderImpl::fuse(const std::vector<Tensor>& branches)
@@ -160,7 +167,7 @@ Tensor MarketEncoderImpl::convolutionLayer(std::size_t layer, const Tensor& x)
     std::vector<Tensor> taps;
     for (std::int64_t tap = 0; tap < kKernel; ++tap)
         taps.push_back(x.narrow(1, tap * kDilations[layer], outputs));
-    const Tensor y = torch::gelu(m_convolutions[layer](torch::cat(taps, 2)));
+    const Tensor y = torch::gelu(linear(torch::cat(taps, 2), m_convolutions[layer]));
     return layer == 0 ? y : y + taps.back();
 }
 
@@ -190,18 +197,17 @@ Tensor MarketEncoderImpl::attentionLayer(const AttentionLayer& layer, const Tens
     const auto& weight = layer.queryKeyValue->weight;
     const auto& bias = layer.queryKeyValue->bias;
     const Tensor normed = nn::LayerNorm(layer.attentionNorm)(x);
-    const Tensor keyValue = torch::linear(normed, weight.narrow(0, width, 2 * width), bias.narrow(0, width, 2 * width));
-    const Tensor query = torch::linear(normed.narrow(1, length - queries, queries), weight.narrow(0, 0, width),
-                                       bias.narrow(0, 0, width));
+    const Tensor keyValue = linear(normed, weight.narrow(0, width, 2 * width), bias.narrow(0, width, 2 * width));
+    const Tensor query = linear(normed.narrow(1, length - queries, queries), weight.narrow(0, 0, width), bias.narrow(0, 0, width));
     const Tensor scores = torch::bmm(split(query, queries), split(keyValue.narrow(2, 0, width), length).transpose(1, 2));
     const Tensor shares = torch::softmax(scores * (1.0 / std::sqrt(static_cast<double>(perHead))), 2);
     const Tensor mixed = torch::bmm(shares, split(keyValue.narrow(2, width, width), length))
                              .reshape({batch, heads, queries, perHead})
                              .transpose(1, 2)
                              .reshape({batch, queries, width});
-    const Tensor attended = x.narrow(1, length - queries, queries) + nn::Linear(layer.attentionOut)(mixed);
-    const Tensor hidden = torch::gelu(nn::Linear(layer.feedForwardIn)(nn::LayerNorm(layer.feedForwardNorm)(attended)));
-    return attended + nn::Linear(layer.feedForwardOut)(hidden);
+    const Tensor attended = x.narrow(1, length - queries, queries) + linear(mixed, layer.attentionOut);
+    const Tensor hidden = torch::gelu(linear(nn::LayerNorm(layer.feedForwardNorm)(attended), layer.feedForwardIn));
+    return attended + linear(hidden, layer.feedForwardOut);
 }
 
 } // namespace btcai

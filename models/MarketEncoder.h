@@ -18,6 +18,7 @@ struct MarketEncoderOptions {
     bool useLstm = true;
     bool useTransformer = true;
     bool selectFeatures = false; ///< learned weights of the features of each bar
+    bool bfloat16 = false;       ///< matrix products of tokens, convolutions, LSTM and Transformer take bfloat16; weights, sums of gradients and all else stay
 };
 
 /// What the encoder says about each bar.
@@ -70,6 +71,9 @@ private:
     static std::int64_t convolutionReach(std::size_t layer);
     /// Whole tokens, [G, N * patch, F], to [G, N, D].
     torch::Tensor embedTokens(const torch::Tensor& features);
+    /// x: [..., in]; weight: [out, in].
+    torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) const;
+    torch::Tensor linear(const torch::Tensor& x, const torch::nn::Linear& layer) const { return linear(x, layer->weight, layer->bias); }
     /// tokens: [G, K - 1 + W, D]; returns [G, W, D], an entry a window.
     torch::Tensor attend(const torch::Tensor& tokens);
     /// The branches in use, [G, R, D] each, weighed and summed.

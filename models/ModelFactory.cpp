@@ -21,7 +21,8 @@ AgentNetworkOptions agentNetworkOptions(const RunConfig& config, std::int64_t fe
                        .useCnn = model.useCnn,
                        .useLstm = model.useLstm,
                        .useTransformer = model.useTransformer,
-                       .selectFeatures = model.selectFeatures};
+                       .selectFeatures = model.selectFeatures,
+                       .bfloat16 = model.precision == "bfloat16"};
     options.privateSize = privateSize;
     options.actions = actions;
     options.headWidth = model.headWidth;

@@ -165,6 +165,7 @@ struct RunConfig {
         bool useLstm = true;
         bool useTransformer = true;
         bool selectFeatures = false;
+        std::string precision = "float32";
         double holdBias = 4.0;
         std::string horizons = "1,12,48";
         bool operator==(const Model&) const = default;

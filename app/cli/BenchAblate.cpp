@@ -39,6 +39,7 @@ const std::vector<Mechanism>& mechanisms()
         {"student-t", {{"forecast.distribution", "student-t"}}},
         {"quantiles", {{"forecast.distribution", "quantiles"}}},
         {"gates", {{"model.select_features", "true"}}},
+        {"bfloat16", {{"model.precision", "bfloat16"}}},
     };
     return all;
 }
@@ -219,7 +220,7 @@ void addBenchAblate(CLI::App& bench, Action& action)
     CLI::App* command = bench.add_subcommand(
         "ablate", "What a mechanism of the agent is worth: runs with and without it, paired by seed, judged on the validation part");
     const auto options = std::make_shared<AblateOptions>();
-    command->add_option("--mechanism", options->mechanisms, "replay, familiarity, temperature, performance, adaptive, memory, ensemble, student-t, quantiles, gates, some with commas between, or all")
+    command->add_option("--mechanism", options->mechanisms, "replay, familiarity, temperature, performance, adaptive, memory, ensemble, student-t, quantiles, gates, bfloat16, some with commas between, or all")
         ->capture_default_str();
     command->add_option("--seeds", options->seeds, "Seeds, from 1 on")->check(CLI::Range(2, 1000))->capture_default_str();
     command->add_flag("--json", options->json, "Print JSON");

@@ -113,7 +113,11 @@ private slots:
     }
 
     /// Stopped after each possible iteration and resumed: the weights of the run that was never interrupted.
-    void stoppedAndResumedIsUndisturbed_data() { forecasts(); }
+    void stoppedAndResumedIsUndisturbed_data()
+    {
+        forecasts();
+        QTest::newRow("in bfloat16") << 1 << "confidence" << "gaussian";
+    }
     void stoppedAndResumedIsUndisturbed()
     {
         QFETCH(int, members);
@@ -128,6 +132,8 @@ private slots:
             config.train.evaluateEvery = 2; // so that there is something to recall
         }
         config.forecast.distribution = distribution.toStdString();
+        if (QByteArrayView(QTest::currentDataTag()) == "in bfloat16")
+            config.model.precision = "bfloat16";
         const BarSeries series = smallSeries();
         Run whole;
         whole.train(config, false, {}, series);

@@ -205,6 +205,30 @@ private slots:
         }
     }
 
+    // Of numbers right to a 256th: embeddings and gradients are those of float32 to a few per cent of their size, and neither depends on what else is encoded.
+    void inBfloat16ItIsNear()
+    {
+        MarketEncoderOptions options = smallOptions();
+        MarketEncoder exact = makeEncoder(options);
+        options.bfloat16 = true;
+        MarketEncoder rounded = makeEncoder(options);
+        const Tensor weight = torch::randn({20, 16}, torch::kFloat64);
+        for (MarketEncoder* encoder : {&exact, &rounded})
+            (encode(*encoder, m_market, 80, 20) * weight).sum().backward();
+        const auto error = [](const Tensor& a, const Tensor& b) { return ((a - b).norm() / b.norm()).item<double>(); };
+        torch::NoGradGuard guard;
+        const Tensor z = encode(rounded, m_market, 80, 20);
+        const double ofEmbedding = error(z, encode(exact, m_market, 80, 20));
+        QVERIFY2(ofEmbedding > 1e-4 && ofEmbedding < 0.03, qPrintable(QString::number(ofEmbedding)));
+        const auto gradients = exact->named_parameters();
+        for (const auto& item : rounded->named_parameters()) {
+            const double of = error(item.value().grad(), gradients[item.key()].grad());
+            QVERIFY2(of < 0.1, qPrintable(QString("%1: %2").arg(item.key().c_str()).arg(of)));
+        }
+        for (const std::int64_t row : {80, 92})
+            QVERIFY(error(encode(rounded, m_market, row, 8), z.narrow(0, row - 80, 8)) < 0.01);
+    }
+
     void sizesThatDoNotFitAreRefused()
     {
         MarketEncoderOptions options = smallOptions();

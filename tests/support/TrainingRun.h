@@ -85,6 +85,8 @@ inline RunConfig tinyConfig()
 inline RunConfig withEveryMechanism(RunConfig config)
 {
     config.forecast.members = 3;
+    config.forecast.adapt = true;
+    config.model.selectFeatures = true;
     config.sizing.method = "confidence";
     config.replay.segments = 2;
     config.replay.bars = 8;
