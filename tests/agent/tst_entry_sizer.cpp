@@ -209,6 +209,33 @@ private slots:
         QVERIFY_EXCEPTION_THROWN(EntrySizer(parseRunConfig("", "test", fields), RunCalibration{}), Error);
     }
 
+    // The network forecasts 1, 2, 3 and 4 bars with deviations of 1, 2, 3 and 4 %, of a limit of 8 %. Sized by 4 bars that takes a half; once the horizon has become 3 bars,
+    // three eighths, in training and live; and in each it is that horizon's unit.
+    void aHorizonThatMovedIsTheOneToSizeBy()
+    {
+        const RunConfig config = parseRunConfig("", "test", std::vector<FieldOverride>{{"model.horizons", "1,4"}, {"forecast.adapt", "true"}, {"forecast.least_bars", "1"},
+                                                                                       {"forecast.most_bars", "4"}, {"sizing.method", "uncertainty"},
+                                                                                       {"sizing.max_uncertainty", "0.08"}});
+        const MarketTensors tensors(m_dataset, forecastHorizons(config), torch::kCPU);
+        RunCalibration moved{.step = 0, .dataHash = {}, .horizons = {}, .inUse = {1, 3}};
+        ForecastOutput output{torch::zeros({1, 1, 4}), torch::zeros({1, 1, 4}), torch::zeros({1, 1, 4})};
+        for (std::size_t h = 0; h < 4; ++h) {
+            const double scale = tensors.targetScale()[h];
+            moved.horizons.push_back({static_cast<std::int64_t>(h + 1), scale, {}});
+            output.logDeviation[0][0][static_cast<std::int64_t>(h)] = std::log(0.01 * static_cast<double>(h + 1) / scale);
+        }
+        EntrySizer training(config, tensors), live(config, moved);
+        training.setForecasts(output);
+        QCOMPARE(training.horizonBars(), std::int64_t{4});
+        QVERIFY(near(training.size(std::vector<float>{0, 0}, kLong, 0, 0), 0.5));
+        training.calibrate(moved);
+        for (EntrySizer* s : {&training, &live}) {
+            s->setForecasts(output);
+            QCOMPARE(s->horizonBars(), std::int64_t{3});
+            QVERIFY(near(s->size(std::vector<float>{0, 0}, kLong, 0, 0), 0.625));
+        }
+    }
+
     // The one in a run's last checkpoint is of its last weights and of the validation part: the root mean square of what its forecasts missed by there,
     // over what they said, worked out here. With it, and 10,000 times it, the test part is traded, and not.
     void aRunKeepsTheCalibrationOfItsValidationPart()

@@ -43,9 +43,13 @@ const std::vector<MarketRegime> kCalm(kRows, MarketRegime::Range);
 /// Where the horizons are once they move no more.
 std::vector<std::int64_t> settled(std::vector<std::int64_t> inUse, const std::vector<HorizonSamples>& ladder, const std::vector<MarketRegime>& regimes = kCalm)
 {
-    for (int look = 0; look < 20; ++look)
-        for (const HorizonMove& move : horizonMoves(inUse, ladder, regimes))
+    for (int look = 0; look < 20; ++look) {
+        const auto moves = horizonMoves(inUse, ladder, regimes);
+        if (moves.empty())
+            break;
+        for (const HorizonMove& move : moves)
             inUse[move.index] = move.to;
+    }
     return inUse;
 }
 
