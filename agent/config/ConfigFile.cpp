@@ -1,6 +1,7 @@
 #include "agent/config/ConfigFile.h"
 
 #include <algorithm>
+#include <array>
 #include <sstream>
 #include <vector>
 
@@ -103,11 +104,11 @@ std::string tomlLiteral(const RunConfig& config, const Field& field)
     return quoted.str();
 }
 
-} // namespace
+/// What was done before there was a field, where that is not the field's default.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 1> kBeforeThereWas{{{"forecast.distribution", "gaussian"}}};
 
-RunConfig parseRunConfig(std::string_view tomlText, std::string_view sourceName, std::span<const FieldOverride> overrides)
+RunConfig parse(std::vector<FileEntry> entries, std::string_view sourceName, std::span<const FieldOverride> overrides)
 {
-    std::vector<FileEntry> entries = readEntries(tomlText, sourceName);
     for (const auto& [key, text] : overrides)
         entries.push_back({&knownField(key, "command line"), text, "command line"});
 
@@ -126,9 +127,31 @@ RunConfig parseRunConfig(std::string_view tomlText, std::string_view sourceName,
     return config;
 }
 
+} // namespace
+
+RunConfig parseRunConfig(std::string_view tomlText, std::string_view sourceName, std::span<const FieldOverride> overrides)
+{
+    return parse(readEntries(tomlText, sourceName), sourceName, overrides);
+}
+
+RunConfig parseRecordedConfig(std::string_view tomlText, std::string_view sourceName, std::span<const FieldOverride> overrides)
+{
+    std::vector<FileEntry> entries;
+    for (const auto& [key, text] : kBeforeThereWas)
+        entries.push_back({findField(key), std::string(text), std::string(sourceName)});
+    for (FileEntry& entry : readEntries(tomlText, sourceName))
+        entries.push_back(std::move(entry));
+    return parse(std::move(entries), sourceName, overrides);
+}
+
 RunConfig readRunConfig(const std::filesystem::path& path, std::span<const FieldOverride> overrides)
 {
     return parseRunConfig(readFile(path, kMaxBytes), path.string(), overrides);
+}
+
+RunConfig readRecordedConfig(const std::filesystem::path& path, std::span<const FieldOverride> overrides)
+{
+    return parseRecordedConfig(readFile(path, kMaxBytes), path.string(), overrides);
 }
 
 std::string toToml(const RunConfig& config)

@@ -20,6 +20,12 @@ RunConfig parseRunConfig(std::string_view tomlText, std::string_view sourceName,
                          std::span<const FieldOverride> overrides = {});
 RunConfig readRunConfig(const std::filesystem::path& path, std::span<const FieldOverride> overrides = {});
 
+/// The same for a configuration that toToml() wrote, of a run say, if need be long ago: a field that it lacks did not exist then, and gets the value that stands for
+/// what was done instead, which need not be today's default.
+RunConfig parseRecordedConfig(std::string_view tomlText, std::string_view sourceName,
+                              std::span<const FieldOverride> overrides = {});
+RunConfig readRecordedConfig(const std::filesystem::path& path, std::span<const FieldOverride> overrides = {});
+
 /// Every field resolved, with unit and help as comments. Reads back to an equal configuration.
 std::string toToml(const RunConfig& config);
 

@@ -263,6 +263,9 @@ const std::array kFields{
           "Heads per attention layer; divides the width.", BTCAI_AT(model.heads)},
     Field{"model.head_width", "", "Head width", "", 4, 4096, {}, false, true,
           "Hidden units of the policy and of the value head.", BTCAI_AT(model.headWidth)},
+    Field{"model.recurrent_width", "", "Recurrence", "", 0, 1024, {}, false, true,
+          "Units of an LSTM over each account's private state, by which policy and value know what the account went through; 0 for none.",
+          BTCAI_AT(model.recurrentWidth)},
     Field{"model.use_cnn", "", "CNN branch", "", 0, 0, {}, false, true,
           "The causal convolution over the latest bars.", BTCAI_AT(model.useCnn)},
     Field{"model.use_lstm", "", "LSTM branch", "", 0, 0, {}, false, true,
@@ -315,6 +318,8 @@ const std::array kFields{
           "entropy alone kept alive; 0 keeps it constant.", BTCAI_AT(ppo.entropyShare)},
     Field{"ppo.value_coefficient", "", "Value coefficient", "", 0, 10, {}, true, true,
           "Weight of the value loss.", BTCAI_AT(ppo.valueCoefficient)},
+    Field{"ppo.value_clip_range", "", "Value clip range", "reward", 0, 1e6, {}, true, true,
+          "How far a value may leave that of the rollout before its loss is held, discounted rewards; 0 for no limit.", BTCAI_AT(ppo.valueClipRange)},
     Field{"ppo.forecast_coefficient", "", "Forecast coefficient", "", 0, 10, {}, true, true,
           "Weight of the forecast's loss, its negative log likelihood or, of quantiles, the pinball loss.", BTCAI_AT(ppo.forecastCoefficient)},
     Field{"ppo.gate_coefficient", "", "Gate coefficient", "", 0, 10, {}, true, true,
@@ -516,6 +521,9 @@ void validate(const RunConfig& config)
     require(config.replay.segments == 0
                 || (config.replay.bars % config.model.patchBars == 0 && config.train.rolloutBars % config.replay.bars == 0),
             "replay.bars: must be a multiple of model.patch_bars and a part of train.rollout_bars");
+    require(model.recurrentWidth == 0 || config.replay.segments == 0 || config.replay.staleness == 0,
+            "replay.staleness: must be 0 with model.recurrent_width, so that replayed segments serve the forecast alone: what an account remembered at the "
+            "beginning of one is not kept");
     require(config.memory.capacity == 0 || config.sizing.method != "fixed",
             "memory.capacity: what is remembered bears on the confidence that entries are sized by; set a sizing.method other than fixed, or 0");
     forecastHorizons(config);

@@ -161,6 +161,7 @@ struct RunConfig {
         std::int64_t layers = 2;
         std::int64_t heads = 4;
         std::int64_t headWidth = 64;
+        std::int64_t recurrentWidth = 0;
         bool useCnn = true;
         bool useLstm = true;
         bool useTransformer = true;
@@ -172,7 +173,7 @@ struct RunConfig {
     } model;
 
     struct Forecast {
-        std::string distribution = "gaussian";
+        std::string distribution = "student-t";
         std::int64_t members = 1;
         bool adapt = false;
         std::int64_t leastBars = 0;
@@ -191,6 +192,7 @@ struct RunConfig {
         double entropyCoefficient = 0.005;
         double entropyShare = 0.8;
         double valueCoefficient = 0.5;
+        double valueClipRange = 0.0;
         double forecastCoefficient = 0.1;
         double gateCoefficient = 0.0;
         double targetKl = 0.03;
@@ -208,7 +210,7 @@ struct RunConfig {
         double alpha = 0.6;
         double beta = 0.4;
         double coefficient = 0.5;
-        std::int64_t staleness = 8;
+        std::int64_t staleness = 0;
         bool operator==(const Replay&) const = default;
     } replay;
 

@@ -95,7 +95,7 @@ RunFolder RunFolder::open(const fs::path& path)
     return folder;
 }
 
-RunConfig RunFolder::readConfig() const { return readRunConfig(configFile()); }
+RunConfig RunFolder::readConfig() const { return readRecordedConfig(configFile()); }
 
 void RunFolder::writeConfig(const RunConfig& config) const { writeFileDurably(configFile(), std::string_view(toToml(config))); }
 

@@ -18,7 +18,7 @@ LoadedAgent loadAgent(const std::string& run, const std::string& checkpointName)
     if (!name)
         throw Error(ErrorKind::BadInput, "{}: has no checkpoint '{}'", run, checkpointName);
     Checkpoint checkpoint = readCheckpoint(checkpoints / *name);
-    RunConfig config = parseRunConfig(checkpoint.configToml, (checkpoints / *name / "run.toml").string());
+    RunConfig config = parseRecordedConfig(checkpoint.configToml, (checkpoints / *name / "run.toml").string());
     setThreads(config.threads);
     const auto features = static_cast<std::int64_t>(checkpoint.normalizer.names().size());
     const TradingEnvOptions environment = environmentOptions(config);

@@ -108,7 +108,7 @@ int runTrain(const TrainOptions& options, LogOptions log)
         checkRanks(config, ranks->size);
     RunFolder folder = options.resume ? RunFolder::open(options.run) : RunFolder::create(options.run, config);
     if (options.resume) {
-        config = readRunConfig(folder.configFile(), options.fields);
+        config = readRecordedConfig(folder.configFile(), options.fields);
         if (ranks)
             checkRanks(config, ranks->size);
         folder.writeConfig(config);

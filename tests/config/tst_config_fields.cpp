@@ -266,6 +266,14 @@ private slots:
         QVERIFY(failure && failure->says("at least one branch"));
     }
 
+    void withRecurrenceReplayServesTheForecastAlone()
+    {
+        QVERIFY(!failureOf([] { validate(changed({{"model.recurrent_width", "8"}, {"replay.segments", "2"}})); }));
+        QVERIFY(!failureOf([] { validate(changed({{"model.recurrent_width", "8"}, {"replay.staleness", "8"}})); }));
+        const auto failure = failureOf([] { validate(changed({{"model.recurrent_width", "8"}, {"replay.segments", "2"}, {"replay.staleness", "8"}})); });
+        QVERIFY(failure && failure->kind == ErrorKind::BadInput && failure->says("replay.staleness"));
+    }
+
     void horizonsAreRead()
     {
         QVERIFY(forecastHorizons(changed({{"model.horizons", "1"}})) == std::vector<std::int64_t>{1});
@@ -297,7 +305,7 @@ private slots:
             if (field.live)
                 live.insert(field.key);
         QVERIFY((live == std::set<std::string_view>{"ppo.learning_rate", "ppo.clip_range", "ppo.entropy_coefficient",
-                                                   "ppo.value_coefficient", "ppo.forecast_coefficient", "ppo.gate_coefficient", "ppo.target_kl",
+                                                   "ppo.value_coefficient", "ppo.value_clip_range", "ppo.forecast_coefficient", "ppo.gate_coefficient", "ppo.target_kl",
                                                    "ppo.max_grad_norm", "replay.beta", "replay.coefficient", "replay.staleness", "train.steps", "train.minutes"}));
     }
 };

@@ -289,6 +289,26 @@ private slots:
         QVERIFY(refused > 200);
     }
 
+    // A run's file tells every field; what an older one lacks was done as it was before there was a choice.
+    void recordedFilesMeanWhatTheyMeant()
+    {
+        RunConfig config = defaultConfig(Bucket::Medium);
+        QCOMPARE(config.forecast.distribution, std::string("student-t"));
+        std::string text = toToml(config);
+        QVERIFY(parseRecordedConfig(text, "run.toml") == config);
+        const std::size_t field = text.find("\ndistribution = ");
+        QVERIFY(field != std::string::npos);
+        text.erase(field, text.find('\n', field + 1) - field);
+        QVERIFY(parseRunConfig(text, "run.toml") == config);
+        config.forecast.distribution = "gaussian";
+        QVERIFY(parseRecordedConfig(text, "run.toml") == config);
+        QCOMPARE(parseRecordedConfig(text, "run.toml", std::vector<FieldOverride>{{"forecast.distribution", "quantiles"}}).forecast.distribution, std::string("quantiles"));
+        QTemporaryDir folder;
+        const std::filesystem::path path = folder.filePath("run.toml").toStdString();
+        std::ofstream(path) << text;
+        QVERIFY(readRecordedConfig(path) == config);
+    }
+
     void filesAreRead()
     {
         QTemporaryDir folder;

@@ -90,7 +90,7 @@ void LiveSettings::reload()
     m_shown = m_run;
     if (m_run) {
         try {
-            m_config = readRunConfig(m_run->summary().folder / "run.toml");
+            m_config = readRecordedConfig(m_run->summary().folder / "run.toml");
             m_known = true;
             m_problem->clear();
         } catch (const std::exception& error) {

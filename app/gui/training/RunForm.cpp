@@ -306,7 +306,7 @@ void RunForm::restore(const QString& saved)
     if (saved.isEmpty())
         return;
     try {
-        setConfig(parseRunConfig(saved.toStdString(), "saved form"));
+        setConfig(parseRecordedConfig(saved.toStdString(), "saved form"));
     } catch (const std::exception&) {
         // written by another version: the defaults stand
     }

@@ -154,7 +154,7 @@ void readConfig(const fs::path& file, RunSummary& summary)
     if (!summary.bucket.isEmpty() && summary.totalSteps > 0)
         return;
     try {
-        const RunConfig config = readRunConfig(file);
+        const RunConfig config = readRecordedConfig(file);
         const std::string_view bucket = bucketSpec(config.bucket).name;
         summary.bucket = QString::fromUtf8(bucket.data(), static_cast<qsizetype>(bucket.size()));
         summary.totalSteps = config.train.steps;
