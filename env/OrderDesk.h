@@ -22,6 +22,14 @@ public:
 
     /// Decides at the close of row - 1. What opens a position does so with `size` times the size of the options; 0 is no entry. `guard` may be null.
     void decide(const Venue& venue, const Accounts& accounts, std::size_t lane, TradeAction action, double size, std::size_t row, AccountGuard* guard);
+    /// Whether deciding to buy (side 1) or sell (-1) now can have an effect, sizes and guard aside: there is a position to close, or room to open one. With latency
+    /// there may be room by the time an order arrives.
+    bool isPossible(const Venue& venue, const Accounts& accounts, std::size_t lane, double side) const
+    {
+        const TradingEnvOptions& options = venue.options();
+        return accounts.quantity[lane] * side < 0.0
+               || ((side > 0.0 || options.allowShort) && (m_latency > 0 || accounts.lots(lane) < options.maxPositions));
+    }
     /// Cancels the order at the exchange and those underway. Stops and take-profits of open positions stay.
     void cancel(std::size_t lane);
     /// Trades in the bar of a row, in this order: what stops left over, the order, stops, liquidation, take-profits.

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint32_t kSnapshotVersion = 4; // 4: orders underway are smaller, and the growth is kept in target mode too
 
-constexpr std::size_t kOrdersSize = 3;
+constexpr std::size_t kOrdersSize = 5;
 constexpr std::size_t kGoalSize = 2;
 
 float ageFeatureOf(std::size_t bars) { return static_cast<float>(std::log1p(static_cast<double>(bars)) / 8.0); }
@@ -37,7 +37,7 @@ std::vector<ObservationBounds> boundsOf(const TradingEnvOptions& options)
     std::vector<ObservationBounds> bounds{share, share, share, clipped, clipped, {0.0F, ageFeatureOf(options.episodeBars)},
                                           {0.0F, 10.0F}, clipped, share, share};
     if (options.actionMode == ActionMode::Orders)
-        bounds.insert(bounds.end(), {share, clipped, {-1.0F, 1.0F}});
+        bounds.insert(bounds.end(), {share, clipped, {-1.0F, 1.0F}, share, share});
     if (options.goal.inState)
         bounds.insert(bounds.end(), {{-2.0F, 2.0F}, share});
     return bounds;
@@ -402,6 +402,8 @@ void TradingEnv::observe(std::size_t first, std::size_t last, std::size_t row)
             out[10] = static_cast<float>(static_cast<double>(a.lots(lane)) * m_positionShare);
             out[11] = m_seen.worstGain[lane];
             out[12] = static_cast<float>(working);
+            out[kPossibleAt] = m_orders.isPossible(m_venue, a, lane, 1.0) ? 1.0F : 0.0F;
+            out[kPossibleAt + 1] = m_orders.isPossible(m_venue, a, lane, -1.0) ? 1.0F : 0.0F;
         } else {
             const double held = a.quantity[lane], goal = std::abs(m_targets.goal(lane));
             out[9] = goal == 0.0 ? (held == 0.0 ? 0.0F : 1.0F) : static_cast<float>(std::min(1.0, std::abs(m_targets.goal(lane) - held) / goal));

@@ -34,6 +34,8 @@ namespace btcai {
 ///   +0   open positions over the maximum
 ///   +1   gain of the open position that fares worst, a share of its entry price, x20, clipped to +-5
 ///   +2   side of the order at the exchange: 1 buys, -1 sells, 0 none
+///   +3   1 where buying can have an effect: a position can be opened or closed by it; else 0
+///   +4   the same of selling
 /// where the goal is shown, after these:
 ///   +0   progress to the goal's lower end: 1 when it is reached, clipped to +-2
 ///   +1   share of the month or year that has passed; 0 for a goal per holding
@@ -41,6 +43,8 @@ class TradingEnv final : public VectorEnvironment {
 public:
     /// Of the default options.
     static constexpr std::size_t kObservationSize = 10;
+    /// In the action mode "orders", of the first of two numbers that say whether buying and selling are possible.
+    static constexpr std::size_t kPossibleAt = kObservationSize + 3;
     static std::size_t observationSizeOf(const TradingEnvOptions& options);
     static std::size_t actionCountOf(const TradingEnvOptions& options)
     {

@@ -74,14 +74,15 @@ Tensor ascendingQuantiles(const Tensor& out)
 
 AgentNetworkImpl::AgentNetworkImpl(AgentNetworkOptions options) : m_options(options)
 {
-    if (options.privateSize < 1 || options.actions < 2 || options.headWidth < 1 || options.headLayers < 1 || options.members < 1)
-        throw Error(ErrorKind::BadInput, "agent network: sizes must be positive and there must be two actions at least");
+    if (options.privateSize < 1 || options.actions < 2 || options.headWidth < 1 || options.headLayers < 1 || options.members < 1
+        || options.recurrentWidth < 0 || options.maskAt > options.privateSize - options.actions + 1)
+        throw Error(ErrorKind::BadInput, "agent network: sizes must be positive, there must be two actions at least, and a state that says which are possible");
     const std::int64_t width = options.headWidth;
     if (options.hasMarket) {
         m_encoder = register_module("encoder", MarketEncoder(options.encoder));
         m_marketIn = register_module("heads_market", orthogonal(options.encoder.width, 2 * width, 1.0));
     }
-    m_stateIn = register_module("heads_state", orthogonal(options.privateSize, 2 * width, kTanhGain));
+    m_stateIn = register_module("heads_state", orthogonal(options.privateSize + options.recurrentWidth, 2 * width, kTanhGain));
     for (std::int64_t i = 1; i < options.headLayers; ++i) {
         m_policyHidden.push_back(register_module(fmt::format("policy_hidden_{}", i), orthogonal(width, width, kTanhGain)));
         m_valueHidden.push_back(register_module(fmt::format("value_hidden_{}", i), orthogonal(width, width, kTanhGain)));
@@ -97,6 +98,16 @@ AgentNetworkImpl::AgentNetworkImpl(AgentNetworkOptions options) : m_options(opti
         if (options.distribution == ForecastDistribution::StudentT)
             m_forecastDegrees = register_parameter("forecast_degrees", torch::zeros({options.horizons}));
     }
+    if (options.recurrentWidth > 0)
+        m_recurrence = register_module("recurrence", AccountLstm(options.privateSize, options.recurrentWidth));
+}
+
+AccountInput AgentNetworkImpl::recall(const Tensor& state, const Tensor& memory, const Tensor& ended)
+{
+    if (!m_recurrence)
+        return {state, {}};
+    const AccountMemory remembered = m_recurrence(state, memory, ended);
+    return {torch::cat({state, remembered.hidden}, 3), remembered.memory};
 }
 
 HeadOutput AgentNetworkImpl::heads(const Tensor& z, const Tensor& state)
@@ -115,12 +126,15 @@ HeadOutput AgentNetworkImpl::heads(const Tensor& z, const Tensor& state)
     Tensor logits = m_policyOut(policy);
     if (m_holdBias.defined())
         logits = logits + m_holdBias * state.narrow(3, 0, m_options.actions);
+    if (m_options.maskAt >= 0)
+        logits = logits + torch::constant_pad_nd((1.0 - state.narrow(3, m_options.maskAt, m_options.actions - 1)) * kImpossibleLogit, {1, 0});
     return {logits, m_valueOut(value).squeeze(3)};
 }
 
 HeadShape AgentNetworkImpl::headShape() const
 {
-    return {.state = m_options.privateSize, .width = m_options.headWidth, .layers = m_options.headLayers, .actions = m_options.actions};
+    return {.state = m_options.privateSize + m_options.recurrentWidth, .width = m_options.headWidth, .layers = m_options.headLayers, .actions = m_options.actions,
+            .maskAt = m_options.maskAt};
 }
 
 template <typename Float, typename PointerOf> HeadViews<Float> AgentNetworkImpl::headViews(PointerOf pointerOf)

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include "models/AccountLstm.h"
 #include "models/ForecastShape.h"
 #include "models/HeadPass.h"
 #include "models/MarketEncoder.h"
@@ -12,7 +13,10 @@ struct AgentNetworkOptions {
     bool hasMarket = true;           ///< false: a task without a market (CartPole); the heads then read the private state only
     MarketEncoderOptions encoder;    ///< read when hasMarket
     std::int64_t privateSize = 0;    ///< S: floats of an account's private state
+    std::int64_t recurrentWidth = 0; ///< R: units of an LSTM over the private state, 0 for none
     std::int64_t actions = 2;        ///< A
+    /// Where the private state says which actions are possible: A - 1 numbers, 1 for an action that is, of all but the first, which always is. -1: all always are.
+    std::int64_t maskAt = -1;
     std::int64_t headWidth = 64;     ///< hidden units per head and layer
     std::int64_t headLayers = 1;     ///< hidden layers (tanh)
     std::int64_t horizons = 0;       ///< H of the forecast
@@ -21,6 +25,12 @@ struct AgentNetworkOptions {
     /// Initial preference for the action that keeps the present target: added to logit a when private[a] is 1 (the
     /// one-hot target that a trading state starts with). 0 where the state starts with something else.
     double holdBias = 0.0;
+};
+
+/// What the heads read of accounts.
+struct AccountInput {
+    torch::Tensor state;  ///< [G, T, M, S + R]: the private state and, with recurrence, what the account remembers once it has read it
+    torch::Tensor memory; ///< [G, M, 2 R], after the last step; undefined without recurrence
 };
 
 struct HeadOutput {
@@ -51,7 +61,8 @@ struct ForecastOutput {
 /// distribution statistics", 1979), each stretched to the mixture's deviation.
 ForecastOutput combined(const ForecastMembers& members);
 
-/// z[t] = encoder(market up to t), then policy(z, s), value(z, s) and forecast(z), where s is the private state of an account.
+/// z[t] = encoder(market up to t), then policy(z, s), value(z, s) and forecast(z), where s is the private state of an account and, with recurrence, what an
+/// LSTM over its private states remembers of the episode.
 /// The parts are called apart, since z is computed once per bar and weight version and shared by all accounts and steps.
 class AgentNetworkImpl : public torch::nn::Module {
 public:
@@ -60,7 +71,9 @@ public:
     const AgentNetworkOptions& options() const { return m_options; }
     MarketEncoder& encoder() { return m_encoder; }
 
-    /// z: [G, T, D] (undefined without a market); state: [G, T, M, S].
+    /// state: [G, T, M, S]; memory and ended as in AccountLstm. Without recurrence the state is given back as it is.
+    AccountInput recall(const torch::Tensor& state, const torch::Tensor& memory = {}, const torch::Tensor& ended = {});
+    /// z: [G, T, D] (undefined without a market); state: [G, T, M, S + R], as recall() gives it.
     HeadOutput heads(const torch::Tensor& z, const torch::Tensor& state);
     /// What heads() makes of z before it looks at an account: [G, T, 2 * headWidth].
     torch::Tensor marketShare(const torch::Tensor& z) { return m_marketIn(z); }
@@ -80,7 +93,7 @@ private:
     AgentNetworkOptions m_options;
     MarketEncoder m_encoder{nullptr};
     torch::nn::Linear m_marketIn{nullptr}; ///< D -> 2 * headWidth: policy half, value half
-    torch::nn::Linear m_stateIn{nullptr};  ///< S -> 2 * headWidth
+    torch::nn::Linear m_stateIn{nullptr};  ///< S + R -> 2 * headWidth
     std::vector<torch::nn::Linear> m_policyHidden, m_valueHidden;
     torch::nn::Linear m_policyOut{nullptr};
     torch::nn::Linear m_valueOut{nullptr};
@@ -88,6 +101,7 @@ private:
     torch::nn::Linear m_forecastHidden{nullptr}; ///< D -> K * headWidth, member by member
     torch::nn::Linear m_forecastOut{nullptr};    ///< headWidth -> K * N H, N = 2 or Q; member k reads its own part of the hidden units
     torch::Tensor m_forecastDegrees;             ///< [H], Student-t
+    AccountLstm m_recurrence{nullptr};
 };
 TORCH_MODULE(AgentNetwork);
 

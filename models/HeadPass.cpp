@@ -270,6 +270,10 @@ void HeadPass::forward(std::int64_t count, const float* state, const float* mark
         for (std::int64_t i = 0; i < count; ++i)
             for (std::int64_t a = 0; a < m_shape.actions; ++a)
                 logits[i * m_shape.actions + a] += m_holdBias * state[i * m_shape.state + a];
+    if (m_shape.maskAt >= 0)
+        for (std::int64_t i = 0; i < count; ++i)
+            for (std::int64_t a = 1; a < m_shape.actions; ++a)
+                logits[i * m_shape.actions + a] += kImpossibleLogit * (1.0F - state[i * m_shape.state + m_shape.maskAt + a - 1]);
 }
 
 /// Through one linear layer: adds to the gradients of its parameters and, unless null, writes that of its input.
@@ -290,7 +294,8 @@ void HeadPass::propagate(const Layer& layer, const float* gradient, std::int64_t
                  layer.outputs, false);
 }
 
-void HeadPass::backward(const float* logitsGradient, const float* valueGradient, const HeadViews<float>& gradients, float* marketGradient)
+void HeadPass::backward(const float* logitsGradient, const float* valueGradient, const HeadViews<float>& gradients, float* marketGradient,
+                        float* stateGradient)
 {
     const std::int64_t width = m_shape.width;
     const std::int64_t both = 2 * width;
@@ -308,10 +313,14 @@ void HeadPass::backward(const float* logitsGradient, const float* valueGradient,
         throughTanh(below, hidden, m_count * both);
         std::swap(gradient, below);
     }
-    propagate(m_stateIn, gradient, both, m_state, m_shape.state, gradients.stateIn, nullptr);
+    propagate(m_stateIn, gradient, both, m_state, m_shape.state, gradients.stateIn, stateGradient);
     if (marketGradient)
         for (std::int64_t i = 0; i < m_count; ++i)
             addRows(marketGradient + i / m_accountsPerRow * both, gradient + i * both, both, 1, both);
+    if (stateGradient && m_holdBiasAt)
+        for (std::int64_t i = 0; i < m_count; ++i)
+            for (std::int64_t a = 0; a < m_shape.actions; ++a)
+                stateGradient[i * m_shape.state + a] += logitsGradient[i * m_shape.actions + a] * m_holdBias;
     if (gradients.holdBias)
         for (std::int64_t i = 0; i < m_count; ++i)
             for (std::int64_t a = 0; a < m_shape.actions; ++a)

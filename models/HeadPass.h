@@ -5,12 +5,16 @@
 
 namespace btcai {
 
+/// Added to the logit of an action that is impossible: its probability is 0, and so is the gradient through it.
+constexpr float kImpossibleLogit = -1e9F;
+
 /// Sizes of the policy and value heads (AgentNetwork).
 struct HeadShape {
-    std::int64_t state = 0;   ///< S: floats of private state
+    std::int64_t state = 0;   ///< S: floats of private state, and of what is remembered of it
     std::int64_t width = 0;   ///< W: hidden units per head and layer
     std::int64_t layers = 1;  ///< hidden layers
     std::int64_t actions = 0; ///< A
+    std::int64_t maskAt = -1; ///< as in AgentNetworkOptions
 };
 
 /// A linear layer's weight [outputs][inputs] and bias [outputs], or their gradients.
@@ -33,7 +37,7 @@ template <typename Float> struct HeadViews {
 ///
 ///   h1 = tanh(Ws s + bs + m),  p_l = tanh(Wp_l p_(l-1) + b),  v_l likewise,  logits = Wo p_L + bo + hold s[0..A),  value = wv v_L + bv
 ///
-/// in which s is the private state, m the market's share (a row of 2 W) and p, v the halves of h. All arrays are row-major
+/// (logits of impossible actions less 1e9) in which s is the private state, m the market's share (a row of 2 W) and p, v the halves of h. All arrays are row-major
 /// float32. The results equal those of AgentNetworkImpl::heads to rounding. Takes up to kBlock samples at a time.
 class HeadPass {
 public:
@@ -47,8 +51,9 @@ public:
     /// [count], and keeps what the backward pass needs.
     void forward(std::int64_t count, const float* state, const float* market, std::int64_t accountsPerRow, float* logits, float* value);
     /// For the samples of the last forward pass: adds to the gradients of the parameters and, unless null, to those of the market's
-    /// rows, given the loss's derivatives with respect to logits [count][A] and value [count].
-    void backward(const float* logitsGradient, const float* valueGradient, const HeadViews<float>& gradients, float* marketGradient);
+    /// rows, and writes those of the state [count][S], unless null, given the loss's derivatives with respect to logits [count][A] and value [count].
+    void backward(const float* logitsGradient, const float* valueGradient, const HeadViews<float>& gradients, float* marketGradient,
+                  float* stateGradient = nullptr);
 
 private:
     struct Layer {

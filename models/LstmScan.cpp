@@ -1,5 +1,7 @@
 #include "models/LstmScan.h"
 
+#include "models/LstmCell.h"
+
 namespace btcai {
 
 namespace {
@@ -29,15 +31,7 @@ public:
                 gate.add_(states[k].to(torch::kBFloat16).mm(weights));
             else if (k > 0)
                 gate.addmm_(states[k], weights);
-            gate.narrow(1, 0, 3 * hidden).sigmoid_();
-            Tensor candidate = gate.narrow(1, 3 * hidden, hidden).tanh_();
-            Tensor cell = cells[k + 1];
-            torch::mul_out(cell, gate.narrow(1, hidden, hidden), cells[k]);
-            cell.addcmul_(gate.narrow(1, 0, hidden), candidate);
-            Tensor squashed = cellTanh[k];
-            torch::tanh_out(squashed, cell);
-            Tensor state = states[k + 1];
-            torch::mul_out(state, gate.narrow(1, 2 * hidden, hidden), squashed);
+            lstmStep(gate, cells[k], cells[k + 1], cellTanh[k], states[k + 1]);
         }
         ctx->save_for_backward({recurrent, gates, cells, cellTanh, states});
         ctx->saved_data["tokens"] = projected.size(1);
@@ -64,26 +58,11 @@ public:
         const Tensor gradGates = torch::empty_like(gates);
         const Tensor gradProjected = torch::zeros({stretches, tokens, 4 * hidden}, gates.options());
         for (std::int64_t k = length - 1; k >= 0; --k) {
-            const Tensor gate = gates[k];
-            const Tensor input = gate.narrow(1, 0, hidden);
-            const Tensor forget = gate.narrow(1, hidden, hidden);
-            const Tensor output = gate.narrow(1, 2 * hidden, hidden);
-            const Tensor candidate = gate.narrow(1, 3 * hidden, hidden);
-            gradCell.add_(torch::tanh_backward(gradState * output, cellTanh[k]));
             Tensor grad = gradGates[k];
-            Tensor gradInput = grad.narrow(1, 0, hidden);
-            Tensor gradForget = grad.narrow(1, hidden, hidden);
-            Tensor gradOutput = grad.narrow(1, 2 * hidden, hidden);
-            Tensor gradCandidate = grad.narrow(1, 3 * hidden, hidden);
-            torch::sigmoid_backward_out(gradInput, gradCell * candidate, input);
-            torch::sigmoid_backward_out(gradForget, gradCell * cells[k], forget);
-            torch::sigmoid_backward_out(gradOutput, gradState * cellTanh[k], output);
-            torch::tanh_backward_out(gradCandidate, gradCell * input, candidate);
+            lstmStepBackward(gates[k], cells[k], cellTanh[k], gradState, gradCell, grad);
             gradProjected.narrow(1, k, windows).add_(grad.view({stretches, windows, 4 * hidden}));
-            if (k > 0) {
+            if (k > 0)
                 gradState = factor(grad).mm(weights).to(grad.scalar_type());
-                gradCell.mul_(forget);
-            }
         }
         const Tensor gradRecurrent = factor(gradGates.view({length * rows, 4 * hidden}))
                                          .t()

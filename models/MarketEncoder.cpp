@@ -109,19 +109,35 @@ MarketEncoding MarketEncoderImpl::forward(const Tensor& all)
     if (m_options.useCnn)
         branches.push_back(convolve(features, rows));
     if (m_options.useLstm || m_options.useTransformer) {
-        const std::int64_t patch = m_options.patch;
-        const std::int64_t window = m_options.tokens * patch;
-        const std::int64_t completed = rows / patch; // tokens completed within the encoded rows
-        const Tensor tokens = embedTokens(features.narrow(1, m_contextRows - window, window + completed * patch));
-        // Row j sees the window that ends with the last token complete at its close.
-        const Tensor windowOfRow
-            = torch::arange(1, rows + 1, torch::TensorOptions(torch::kLong).device(features.device())).div(patch, "floor");
+        const Tensor tokens = tokensOf(features, rows), window = windowOfRow(rows, features.device());
         if (m_options.useLstm)
-            branches.push_back(lstmOverWindows(linear(tokens, m_lstmInput), m_lstmRecurrent, m_options.tokens, m_options.bfloat16).index_select(1, windowOfRow));
+            branches.push_back(lstmOverWindows(linear(tokens, m_lstmInput), m_lstmRecurrent, m_options.tokens, m_options.bfloat16).index_select(1, window));
         if (m_options.useTransformer)
-            branches.push_back(attend(tokens).index_select(1, windowOfRow));
+            branches.push_back(attend(tokens).index_select(1, window));
     }
     return fuse(branches);
+}
+
+Tensor MarketEncoderImpl::attention(const Tensor& all)
+{
+    if (!m_options.useTransformer)
+        throw Error(ErrorKind::BadInput, "an encoder without its Transformer branch attends to nothing");
+    const std::int64_t rows = all.size(1) - m_contextRows;
+    Tensor shares;
+    attend(tokensOf(select(all), rows), &shares);
+    return shares.index_select(1, windowOfRow(rows, all.device()));
+}
+
+Tensor MarketEncoderImpl::tokensOf(const Tensor& features, std::int64_t rows)
+{
+    const std::int64_t window = m_options.tokens * m_options.patch;
+    const std::int64_t completed = rows / m_options.patch; // tokens completed within the encoded rows
+    return embedTokens(features.narrow(1, m_contextRows - window, window + completed * m_options.patch));
+}
+
+Tensor MarketEncoderImpl::windowOfRow(std::int64_t rows, torch::Device device) const
+{
+    return torch::arange(1, rows + 1, torch::TensorOptions(torch::kLong).device(device)).div(m_options.patch, "floor");
 }
 
 Tensor MarketEncoderImpl::linear(const Tensor& x, const Tensor& weight, const Tensor& bias) const
@@ -171,19 +187,23 @@ Tensor MarketEncoderImpl::convolutionLayer(std::size_t layer, const Tensor& x)
     return layer == 0 ? y : y + taps.back();
 }
 
-Tensor MarketEncoderImpl::attend(const Tensor& tokens)
+Tensor MarketEncoderImpl::attend(const Tensor& tokens, Tensor* shares)
 {
     const std::int64_t stretches = tokens.size(0);
     const std::int64_t windows = tokens.size(1) - m_options.tokens + 1;
     Tensor x = tokens.unfold(1, m_options.tokens, 1).permute({0, 1, 3, 2}) + m_positions;
     x = x.reshape({stretches * windows, m_options.tokens, m_options.width});
-    for (std::size_t i = 0; i < m_attention.size(); ++i)
-        x = attentionLayer(m_attention[i], x, i + 1 == m_attention.size());
+    for (std::size_t i = 0; i < m_attention.size(); ++i) {
+        const bool isLast = i + 1 == m_attention.size();
+        x = attentionLayer(m_attention[i], x, isLast, isLast ? shares : nullptr);
+    }
+    if (shares)
+        *shares = shares->view({stretches, windows, m_options.heads, m_options.tokens}).mean(2);
     return x.reshape({stretches, windows, m_options.width});
 }
 
 /// x: [B, K, D]; returns the same or, with lastQueryOnly, [B, 1, D].
-Tensor MarketEncoderImpl::attentionLayer(const AttentionLayer& layer, const Tensor& x, bool lastQueryOnly)
+Tensor MarketEncoderImpl::attentionLayer(const AttentionLayer& layer, const Tensor& x, bool lastQueryOnly, Tensor* kept)
 {
     const std::int64_t batch = x.size(0);
     const std::int64_t length = x.size(1);
@@ -201,6 +221,8 @@ Tensor MarketEncoderImpl::attentionLayer(const AttentionLayer& layer, const Tens
     const Tensor query = linear(normed.narrow(1, length - queries, queries), weight.narrow(0, 0, width), bias.narrow(0, 0, width));
     const Tensor scores = torch::bmm(split(query, queries), split(keyValue.narrow(2, 0, width), length).transpose(1, 2));
     const Tensor shares = torch::softmax(scores * (1.0 / std::sqrt(static_cast<double>(perHead))), 2);
+    if (kept)
+        *kept = shares;
     const Tensor mixed = torch::bmm(shares, split(keyValue.narrow(2, width, width), length))
                              .reshape({batch, heads, queries, perHead})
                              .transpose(1, 2)

@@ -55,6 +55,10 @@ public:
     /// layer for their gated residual network: softmax(W2 elu(W1 x + b1) + b2) of each bar's features. [..., F] to [..., F], sum 1. Only with selectFeatures.
     torch::Tensor featureWeights(const torch::Tensor& features);
 
+    /// What the Transformer looks at, for display: the shares that the newest token, which speaks for the window, gives to the tokens of the window in the last layer, a
+    /// mean over its heads. features as forward() takes them; [G, R, K], oldest token first, sum 1. Only with useTransformer.
+    torch::Tensor attention(const torch::Tensor& features);
+
     /// features: [G, contextRows + R, F]; the row after the context must stand on the token grid (absolute row divisible
     /// by P). Returns encodings of the last R rows.
     MarketEncoding forward(const torch::Tensor& features);
@@ -74,8 +78,12 @@ private:
     /// x: [..., in]; weight: [out, in].
     torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) const;
     torch::Tensor linear(const torch::Tensor& x, const torch::nn::Linear& layer) const { return linear(x, layer->weight, layer->bias); }
-    /// tokens: [G, K - 1 + W, D]; returns [G, W, D], an entry a window.
-    torch::Tensor attend(const torch::Tensor& tokens);
+    /// The tokens that the last R rows see, [G, K + R / P, D]: of features as forward() selected them.
+    torch::Tensor tokensOf(const torch::Tensor& features, std::int64_t rows);
+    /// The window that each of R rows sees, the one that ends with the last token complete at its close: [R].
+    torch::Tensor windowOfRow(std::int64_t rows, torch::Device device) const;
+    /// tokens: [G, K - 1 + W, D]; returns [G, W, D], an entry a window. `shares`: of attention(), [G, W, K], unless null.
+    torch::Tensor attend(const torch::Tensor& tokens, torch::Tensor* shares = nullptr);
     /// The branches in use, [G, R, D] each, weighed and summed.
     MarketEncoding fuse(const std::vector<torch::Tensor>& branches);
 
@@ -97,7 +105,7 @@ private:
         torch::nn::Linear feedForwardIn{nullptr};
         torch::nn::Linear feedForwardOut{nullptr};
     };
-    torch::Tensor attentionLayer(const AttentionLayer& layer, const torch::Tensor& x, bool lastQueryOnly);
+    torch::Tensor attentionLayer(const AttentionLayer& layer, const torch::Tensor& x, bool lastQueryOnly, torch::Tensor* shares = nullptr);
     std::vector<AttentionLayer> m_attention;
     torch::nn::Linear m_gate{nullptr};
     torch::nn::LayerNorm m_outputNorm{nullptr};

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/Error.h"
+#include "env/TradingEnv.h"
 
 namespace btcai {
 
@@ -25,6 +26,9 @@ AgentNetworkOptions agentNetworkOptions(const RunConfig& config, std::int64_t fe
                        .bfloat16 = model.precision == "bfloat16"};
     options.privateSize = privateSize;
     options.actions = actions;
+    if (config.account.actions == "orders")
+        options.maskAt = static_cast<std::int64_t>(TradingEnv::kPossibleAt);
+    options.recurrentWidth = model.recurrentWidth;
     options.headWidth = model.headWidth;
     options.horizons = static_cast<std::int64_t>(forecastHorizons(config).size());
     options.members = config.forecast.members;

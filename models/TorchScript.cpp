@@ -34,7 +34,9 @@ Stack outputsOf(AgentNetwork& network, const Stack& inputs)
 {
     const Tensor features = inputs[0].toTensor(), state = inputs[1].toTensor();
     const MarketEncoding market = network->encoder()->forward(features.unsqueeze(0)); // [1, P, D]
-    const HeadOutput heads = network->heads(market.embedding, state.unsqueeze(0).unsqueeze(2)); // one account
+    const AccountInput account
+        = network->recall(state.unsqueeze(0).unsqueeze(2), inputs.size() > 2 ? inputs[2].toTensor().view({1, 1, -1}) : Tensor()); // one account
+    const HeadOutput heads = network->heads(market.embedding, account.state);
     std::vector<Tensor> out{heads.logits.squeeze(2).squeeze(0), heads.value.squeeze(2).squeeze(0), market.gates.squeeze(0)};
     if (network->options().horizons > 0) {
         const ForecastOutput forecast = network->forecast(market.embedding);
@@ -43,6 +45,8 @@ Stack outputsOf(AgentNetwork& network, const Stack& inputs)
         if (forecast.shape.defined())
             out.push_back(forecast.shape.squeeze(0));
     }
+    if (account.memory.defined())
+        out.push_back(account.memory.view({-1}));
     return {torch::ivalue::Tuple::create(std::vector<torch::IValue>(out.begin(), out.end()))};
 }
 
@@ -62,10 +66,15 @@ std::string torchScriptOf(AgentNetwork network, const std::map<std::string, std:
     }
     const torch::NoGradGuard noGrad;
     const std::int64_t patch = options.encoder.patch, rows = frozen->encoder()->contextRows() + patch;
-    const Stack example{torch::zeros({rows, options.encoder.features}), torch::zeros({patch, options.privateSize})};
+    Stack example{torch::zeros({rows, options.encoder.features}), torch::zeros({patch, options.privateSize})};
+    std::vector<std::string> names{"features", "state"};
+    if (options.recurrentWidth > 0) {
+        example.push_back(torch::zeros({2 * options.recurrentWidth}));
+        names.emplace_back("memory");
+    }
     const auto traced = torch::jit::tracer::trace(
         example, [&frozen](const Stack& inputs) { return outputsOf(frozen, inputs); }, [](const torch::autograd::Variable&) { return std::string(); },
-        true, false, &module, {"features", "state"});
+        true, false, &module, names);
     const auto function = module._ivalue()->compilation_unit()->create_function(
         torch::QualifiedName(*module.type()->name(), "forward"), traced.first->graph);
     module.type()->addMethod(function);

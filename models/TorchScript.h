@@ -18,6 +18,9 @@ namespace btcai {
 /// forecast, in units of the target's training deviation; absent without horizons. shape is absent for Gaussian forecasts; of a Student-t it holds the degrees of
 /// freedom (N = 1; its scale is deviation sqrt(1 - 2 / shape)), of quantiles those at kForecastLevels, less the mean and over the deviation.
 ///
+/// With recurrence it has a third argument and a last output, memory [2 R]: what the account remembered before the first of those P bars, zeros at the beginning of an
+/// episode, and what it remembers after the last of them, to be given with the bars of the next token once these are over.
+///
 /// Sizes are fixed, weights are copied. `texts` are put beside it by name (the _extra_files of torch.jit.load). Returns the bytes of the file. Throws Error(BadInput) for a network without a market.
 std::string torchScriptOf(AgentNetwork network, const std::map<std::string, std::string>& texts = {});
 

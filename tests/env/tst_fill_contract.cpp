@@ -141,6 +141,34 @@ private slots:
         QCOMPARE(lapses.coins(), 0.0);
     }
 
+    // Two positions at most, none of them short: at first one can buy, holding one both, holding two only sell. Whoever may go short can sell at first, and,
+    // with two short positions, only buy. With latency there may be room by the time an order arrives, though never for a short position of who has none.
+    void whatIsPossibleIsSeen()
+    {
+        const auto possible = [](const Scene& s) {
+            return std::pair(s.env.observation()[TradingEnv::kPossibleAt] == 1.0F, s.env.observation()[TradingEnv::kPossibleAt + 1] == 1.0F);
+        };
+        const Rows rows(6, flat(100));
+        Scene s(rows, orders);
+        QVERIFY(possible(s) == std::pair(true, false));
+        s.act(kBuy);
+        QVERIFY(possible(s) == std::pair(true, true));
+        s.act(kBuy);
+        QVERIFY(possible(s) == std::pair(false, true));
+        s.act(kBuy); // what is said to be impossible does nothing
+        QCOMPARE(s.env.openPositions(0), std::size_t{2});
+        Scene both(rows, orders, [](TradingEnvOptions& o) { o.allowShort = true, o.margin.perpetual = true; });
+        QVERIFY(possible(both) == std::pair(true, true));
+        both.act(kSell);
+        both.act(kSell);
+        QVERIFY(possible(both) == std::pair(true, false));
+        Scene late(rows, orders, [](TradingEnvOptions& o) { o.execution.latencyBars = 1; });
+        QVERIFY(possible(late) == std::pair(true, false));
+        for (int i = 0; i < 3; ++i)
+            late.act(kBuy);
+        QVERIFY(late.env.openPositions(0) == 2 && possible(late) == std::pair(true, true));
+    }
+
     // A limit 5 % below 100 that lives two bars: rows 1 and 2 stay above, row 3 would fill it.
     void rule3AnOrderEndsWithItsLifetime()
     {

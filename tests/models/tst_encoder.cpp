@@ -81,6 +81,37 @@ private slots:
         }
     }
 
+    /// With one layer: those that libtorch's own multi-head attention gives from the newest token, whose queries come last, a mean over the heads.
+    void attentionIsThatOfMultiHeadAttention()
+    {
+        namespace F = torch::nn::functional;
+        torch::NoGradGuard guard;
+        MarketEncoderOptions options = smallOptions();
+        options.layers = 1;
+        MarketEncoder encoder = makeEncoder(options);
+        auto p = encoder->named_parameters();
+        p["attention_0_qkv.weight"].normal_(); // the initial ones look at all alike, nearly
+        const std::int64_t context = encoder->contextRows(), rows = 9;
+        const Tensor features = m_market.narrow(0, 80 - context, context + rows);
+        const Tensor shares = encoder->attention(features.unsqueeze(0))[0];
+        QVERIFY((shares.sizes() == std::vector<std::int64_t>{rows, kTokens}));
+        for (std::int64_t row = 0; row < rows; ++row) {
+            const std::int64_t end = (80 + row + 1) / kPatch * kPatch; // bars after the last whole token are not seen
+            const Tensor bars = m_market.narrow(0, end - kTokens * kPatch, kTokens * kPatch).reshape({kTokens, kPatch * kFeatures});
+            const Tensor token = torch::layer_norm(torch::linear(bars, p["patch.weight"], p["patch.bias"]), {16}, p["patch_norm.weight"], p["patch_norm.bias"]);
+            const Tensor x = torch::layer_norm(token + p["positions"], {16}, p["attention_0_norm.weight"], p["attention_0_norm.bias"]).unsqueeze(1);
+            const auto [out, expected] = F::multi_head_attention_forward(
+                x, x, x,
+                F::MultiheadAttentionForwardFuncOptions(16, 2, p["attention_0_qkv.weight"], p["attention_0_qkv.bias"], {}, {}, false, 0.0, p["attention_0_out.weight"],
+                                                        p["attention_0_out.bias"])
+                    .training(false));
+            QVERIFY2(torch::allclose(shares[row], expected[0][kTokens - 1], 1e-10, 1e-12), qPrintable(QString("row %1").arg(row)));
+        }
+        QVERIFY((shares.amax(1) - shares.amin(1)).min().item<double>() > 0.05);
+        options.useTransformer = false;
+        QVERIFY_EXCEPTION_THROWN(makeEncoder(options)->attention(features.unsqueeze(0)), Error);
+    }
+
     void batchSizeChangesNothing()
     {
         torch::NoGradGuard guard;

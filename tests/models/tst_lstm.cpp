@@ -2,20 +2,15 @@
 #include <QTest>
 
 #include "models/LstmScan.h"
+#include "tests/support/TorchGateOrder.h"
 
 using namespace btcai;
+using test::toTorchGateOrder;
 using torch::Tensor;
 
 namespace {
 
 constexpr std::int64_t kStretches = 2, kTokens = 9, kWindow = 4, kInputs = 3, kHidden = 5;
-
-/// Our gate order is input, forget, output, cell; libtorch's is input, forget, cell, output.
-Tensor toTorchOrder(const Tensor& t)
-{
-    const auto parts = t.chunk(4, 0);
-    return torch::cat({parts[0], parts[1], parts[3], parts[2]}, 0);
-}
 
 Tensor reference(const Tensor& x, const Tensor& weights, const Tensor& bias, const Tensor& recurrent)
 {
@@ -26,7 +21,7 @@ Tensor reference(const Tensor& x, const Tensor& weights, const Tensor& bias, con
         const Tensor window = x.narrow(1, w, kWindow);
         const Tensor zero = torch::zeros({1, kStretches, kHidden}, torch::kFloat64);
         const auto result = torch::lstm(window, {zero, zero},
-                                        {toTorchOrder(weights), toTorchOrder(recurrent), toTorchOrder(bias), torch::zeros_like(bias)},
+                                        {toTorchGateOrder(weights), toTorchGateOrder(recurrent), toTorchGateOrder(bias), torch::zeros_like(bias)},
                                         true, 1, 0.0, false, false, true);
         outputs.push_back(std::get<0>(result).select(1, kWindow - 1));
     }

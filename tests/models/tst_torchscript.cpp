@@ -107,6 +107,30 @@ private slots:
         }
     }
 
+    // With recurrence the memory goes in and comes out, over two tokens as over one stretch.
+    void theModuleRemembers()
+    {
+        AgentNetworkOptions options = smallNetwork();
+        options.recurrentWidth = 5;
+        AgentNetwork network = makeAgentNetwork(options, 7);
+        std::istringstream bytes(torchScriptOf(network));
+        torch::jit::Module module = torch::jit::load(bytes);
+        const torch::NoGradGuard noGrad;
+        const std::int64_t patch = options.encoder.patch, context = network->encoder()->contextRows();
+        const torch::Tensor features = torch::randn({context + 2 * patch, options.encoder.features}), state = torch::randn({2 * patch, options.privateSize});
+        const AccountInput account = network->recall(state.view({1, 2 * patch, 1, -1}));
+        const HeadOutput heads = network->heads(network->encoder()->forward(features.unsqueeze(0)).embedding, account.state);
+        torch::Tensor memory = torch::zeros({10});
+        for (std::int64_t i = 0; i < 2; ++i) {
+            const auto out = module.forward({features.narrow(0, i * patch, context + patch), state.narrow(0, i * patch, patch), memory}).toTuple()->elements();
+            QCOMPARE(out.size(), std::size_t{6});
+            QVERIFY(close(out[0].toTensor(), heads.logits.narrow(1, i * patch, patch).view({patch, 3})));
+            QVERIFY(close(out[1].toTensor(), heads.value.narrow(1, i * patch, patch).view({patch})));
+            memory = out[5].toTensor();
+        }
+        QVERIFY(close(memory, account.memory.view({10})));
+    }
+
     // Changed weights change what the module says: they are its parameters, not numbers in its code.
     void weightsAreParameters()
     {

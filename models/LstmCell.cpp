@@ -1,0 +1,33 @@
+#include "models/LstmCell.h"
+
+namespace btcai {
+
+using torch::Tensor;
+
+void lstmStep(Tensor gate, const Tensor& cellBefore, Tensor cell, Tensor cellTanh, Tensor state)
+{
+    const std::int64_t hidden = cell.size(1);
+    gate.narrow(1, 0, 3 * hidden).sigmoid_();
+    const Tensor candidate = gate.narrow(1, 3 * hidden, hidden).tanh_();
+    torch::mul_out(cell, gate.narrow(1, hidden, hidden), cellBefore);
+    cell.addcmul_(gate.narrow(1, 0, hidden), candidate);
+    torch::tanh_out(cellTanh, cell);
+    torch::mul_out(state, gate.narrow(1, 2 * hidden, hidden), cellTanh);
+}
+
+void lstmStepBackward(const Tensor& gate, const Tensor& cellBefore, const Tensor& cellTanh, const Tensor& gradState, Tensor& gradCell, Tensor gradGate)
+{
+    const std::int64_t hidden = cellTanh.size(1);
+    const Tensor input = gate.narrow(1, 0, hidden), forget = gate.narrow(1, hidden, hidden), output = gate.narrow(1, 2 * hidden, hidden),
+                 candidate = gate.narrow(1, 3 * hidden, hidden);
+    gradCell.add_(torch::tanh_backward(gradState * output, cellTanh));
+    Tensor gradInput = gradGate.narrow(1, 0, hidden), gradForget = gradGate.narrow(1, hidden, hidden), gradOutput = gradGate.narrow(1, 2 * hidden, hidden),
+           gradCandidate = gradGate.narrow(1, 3 * hidden, hidden);
+    torch::sigmoid_backward_out(gradInput, gradCell * candidate, input);
+    torch::sigmoid_backward_out(gradForget, gradCell * cellBefore, forget);
+    torch::sigmoid_backward_out(gradOutput, gradState * cellTanh, output);
+    torch::tanh_backward_out(gradCandidate, gradCell * input, candidate);
+    gradCell.mul_(forget);
+}
+
+} // namespace btcai
