@@ -95,7 +95,7 @@ std::int64_t LiveDecision::rowsUntilReady() const
     return std::max<std::int64_t>(first + m_contextRows + 1 - m_rows, 0);
 }
 
-Decision LiveDecision::decide(std::span<const float> state)
+Decision LiveDecision::decide(std::span<const float> state, const Tensor& memory)
 {
     if (const std::int64_t rows = rowsUntilReady(); rows > 0)
         throw Error(ErrorKind::BadInput, "no decision can be taken yet: {} more bars are needed", rows);
@@ -106,8 +106,8 @@ Decision LiveDecision::decide(std::span<const float> state)
 
     torch::InferenceMode guard;
     const MarketEncoding encoding = m_encoder.newest();
-    const HeadOutput heads =
-        m_network->heads(encoding.embedding, torch::from_blob(const_cast<float*>(state.data()), {1, 1, 1, size}));
+    const AccountInput account = m_network->recall(torch::from_blob(const_cast<float*>(state.data()), {1, 1, 1, size}), memory);
+    const HeadOutput heads = m_network->heads(encoding.embedding, account.state);
     const Tensor logits = heads.logits.contiguous();
     const auto* const logit = logits.data_ptr<float>();
     Decision decision{.closeTime = m_startTime + m_rows * m_interval,
@@ -117,7 +117,8 @@ Decision LiveDecision::decide(std::span<const float> state)
                       .value = heads.value.item<float>(),
                       .z = encoding.embedding,
                       .gates = encoding.gates,
-                      .forecast = {}};
+                      .forecast = {},
+                      .memory = account.memory};
     if (m_network->options().horizons > 0)
         decision.forecast = m_network->forecast(encoding.embedding);
     const bool isFinite = std::ranges::all_of(decision.logits, [](float value) { return std::isfinite(value); }) &&

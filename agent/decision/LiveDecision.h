@@ -23,6 +23,7 @@ struct Decision {
     torch::Tensor z;             ///< [1, 1, D]
     torch::Tensor gates;         ///< [1, 1, branches]
     ForecastOutput forecast;     ///< [1, 1, H]; undefined tensors without horizons
+    torch::Tensor memory{};      ///< [1, 1, 2 R], what the account remembers from now on; undefined without recurrence
     double size = 1.0;           ///< of what the action may open, a share of the full size within [0, 1]
 };
 
@@ -50,10 +51,11 @@ public:
 
     /// Rows that are still needed before the first decision, if none of them is missing; 0 when it can be taken.
     std::int64_t rowsUntilReady() const;
-    /// At the newest row's close, for an account in this private state [S] (TradingEnv says what it holds). Changes nothing, so many accounts may
+    /// At the newest row's close, for an account in this private state [S] (TradingEnv says what it holds). With recurrence an account is asked for at every
+    /// row and brings the memory of its last decision; without one it begins an episode. Changes nothing, so many accounts may
     /// ask. Throws Error(BadInput) before rowsUntilReady() is 0 or for a state of another size, and Error(Numeric) when an output is not finite:
     /// an error is no decision.
-    Decision decide(std::span<const float> state);
+    Decision decide(std::span<const float> state, const torch::Tensor& memory = {});
 
 private:
     void closeRow(bool barMissing);

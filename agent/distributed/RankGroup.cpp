@@ -62,6 +62,12 @@ struct RankGroup::Links {
     std::unique_ptr<SharedRows> rows;     ///< two for each rank, used in turn
     std::int64_t turn = 0;
     bool cannotShare = false;
+    /// A sum that was begun; with a copy where Gloo does not reach the tensor's device.
+    struct Pending {
+        c10::intrusive_ptr<c10d::Work> work;
+        Tensor tensor, copy;
+    };
+    std::vector<Pending> pending;
 
     /// The store with names of its own.
     c10::intrusive_ptr<c10d::Store> part(const std::string& name) const
@@ -182,35 +188,44 @@ void RankGroup::sum(std::vector<Tensor> tensors)
 
 void RankGroup::sumThroughSockets(const std::vector<Tensor>& tensors)
 {
+    for (const Tensor& tensor : tensors)
+        beginSum(tensor);
+    finishSums();
+}
+
+void RankGroup::beginSum(const Tensor& tensor)
+{
     guarded([&] {
-        std::vector<c10::intrusive_ptr<c10d::Work>> pending;
-        std::vector<std::pair<Tensor, Tensor>> copies; // of tensors on a device that Gloo does not reach
-        const auto start = [&](auto& collectives, const Tensor& tensor) {
-            std::vector<Tensor> one{tensor};
-            pending.push_back(collectives->allreduce(one, c10d::AllreduceOptions()));
+        const auto start = [&](auto& collectives, const Tensor& summed) {
+            std::vector<Tensor> one{summed};
+            return collectives->allreduce(one, c10d::AllreduceOptions());
         };
-        for (const Tensor& tensor : tensors) {
-            if (tensor.is_cpu()) {
-                start(m_links->gloo, tensor);
-                continue;
-            }
-#ifdef USE_C10D_NCCL
-            if (!m_links->nccl) {
-                auto nccl = c10d::ProcessGroupNCCL::Options::create();
-                nccl->timeout = m_options.timeout;
-                m_links->nccl =
-                    c10::make_intrusive<c10d::ProcessGroupNCCL>(m_links->part("nccl"), rank(), size(), nccl);
-            }
-            start(m_links->nccl, tensor);
-#else
-            copies.emplace_back(tensor, tensor.to(torch::kCPU));
-            start(m_links->gloo, copies.back().second);
-#endif
+        if (tensor.is_cpu()) {
+            m_links->pending.push_back({start(m_links->gloo, tensor), tensor, {}});
+            return;
         }
-        for (const auto& work : pending)
-            work->wait();
-        for (auto& [tensor, copy] : copies)
-            tensor.copy_(copy);
+#ifdef USE_C10D_NCCL
+        if (!m_links->nccl) {
+            auto nccl = c10d::ProcessGroupNCCL::Options::create();
+            nccl->timeout = m_options.timeout;
+            m_links->nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(m_links->part("nccl"), rank(), size(), nccl);
+        }
+        m_links->pending.push_back({start(m_links->nccl, tensor), tensor, {}});
+#else
+        const Tensor copy = tensor.to(torch::kCPU);
+        m_links->pending.push_back({start(m_links->gloo, copy), tensor, copy});
+#endif
+    });
+}
+
+void RankGroup::finishSums()
+{
+    guarded([this] {
+        for (Links::Pending& sum : std::exchange(m_links->pending, {})) {
+            sum.work->wait();
+            if (sum.copy.defined())
+                sum.tensor.copy_(sum.copy);
+        }
     });
 }
 

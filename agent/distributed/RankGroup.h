@@ -57,6 +57,12 @@ public:
     /// between ranks. Where all ranks are on one machine, the first large float32 tensor on the CPU goes through memory
     /// that they share.
     void sum(std::vector<torch::Tensor> tensors);
+    /// Whether sum() takes this one through shared memory; called by all ranks, as sum() is.
+    bool sharesMemory(const torch::Tensor& tensor);
+    /// Begins the same sum, and returns: it travels, beside others that were begun, until finishSums() has waited for all of them. All ranks begin
+    /// the same ones in the same order; meanwhile nothing else is called.
+    void beginSum(const torch::Tensor& tensor);
+    void finishSums();
     /// Fills `all` [size * n, ...] with every rank's `own` [n, ...], in the order of ranks. On the CPU, contiguous.
     void gather(const torch::Tensor& own, torch::Tensor& all);
     /// Every rank's values, in the order of ranks; each may have any number of them.
@@ -99,7 +105,6 @@ private:
 
     template <typename Call>
     void guarded(Call&& call);
-    bool sharesMemory(const torch::Tensor& tensor);
     std::unique_ptr<SharedRows> makeSharedRows(std::int64_t columns);
     void sumThroughSockets(const std::vector<torch::Tensor>& tensors);
     void broadcast(torch::Tensor& tensor);

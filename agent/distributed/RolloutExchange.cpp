@@ -11,7 +11,7 @@ void gatherRollout(RankGroup& group, const RolloutBuffer& own, RolloutBuffer& al
           &RolloutBuffer::advantage, &RolloutBuffer::returns})
         group.gather(own.*part, all.*part);
     for (torch::Tensor RolloutBuffer::*part :
-         {&RolloutBuffer::surprise, &RolloutBuffer::temperature, &RolloutBuffer::entropyScale, &RolloutBuffer::sampledEmbeddings,
+         {&RolloutBuffer::surprise, &RolloutBuffer::temperature, &RolloutBuffer::entropyScale, &RolloutBuffer::memory, &RolloutBuffer::ended, &RolloutBuffer::sampledEmbeddings,
           &RolloutBuffer::situationEmbedding, &RolloutBuffer::situationClosedAt, &RolloutBuffer::situationOutcome}) {
         if (!(own.*part).defined()) {
             all.*part = torch::Tensor(); // not what an earlier rollout left

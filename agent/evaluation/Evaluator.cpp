@@ -129,7 +129,9 @@ private:
         const auto size = static_cast<std::int64_t>(m_env.observationSize());
         const Tensor state
             = torch::from_blob(const_cast<float*>(m_env.observation().data()), {1, 1, static_cast<std::int64_t>(m_env.lanes()), size});
-        const Tensor logits = m_network->heads(z, state.to(m_tensors.device())).logits.to(torch::kCPU).contiguous();
+        const AccountInput account = m_network->recall(state.to(m_tensors.device()), m_memory);
+        m_memory = account.memory;
+        const Tensor logits = m_network->heads(z, account.state).logits.to(torch::kCPU).contiguous();
         const auto actions = static_cast<std::size_t>(logits.size(3));
         const float* const logit = logits.data_ptr<float>();
         for (std::size_t lane = 0; lane < holdLane(); ++lane) {
@@ -233,6 +235,7 @@ private:
     std::vector<TradedAccount> m_accounts;
     std::vector<std::uint8_t> m_actions;
     std::vector<double> m_sizes;
+    Tensor m_memory; ///< of the accounts, with recurrence
     EntrySizer m_sizer;
     StepResult m_stepResult;
     ForecastRecorder m_recorder;

@@ -44,6 +44,8 @@ public:
           m_flat(torch::zeros({1, 1, 1, m_network->options().privateSize}))
     {
         m_flat.view({-1})[0] = 1.0F; // no position, nothing wanted
+        if (const AgentNetworkOptions& sizes = m_network->options(); sizes.maskAt >= 0)
+            m_flat.narrow(3, sizes.maskAt, sizes.actions - 1).fill_(1.0F); // and nothing impossible
         if (m_network->options().horizons > 0)
             m_targets = tensors.targets({static_cast<std::int64_t>(rows.first)}, m_rows);
         const std::vector<std::string>& names = dataset.features.names();
@@ -60,6 +62,7 @@ public:
             report.features.push_back({.name = name});
         attribute(report);
         readGates(report);
+        readAttention(report);
         std::vector<double> decisions, forecasts, attributions, gates;
         for (const GroupImportance& group : report.groups) {
             decisions.push_back(group.decisions.mean);
@@ -84,7 +87,8 @@ public:
     }
 
 private:
-    Tensor states(std::int64_t rows) const { return m_flat.expand({1, rows, 1, m_flat.size(3)}); }
+    /// Of accounts that are flat and remember nothing else.
+    Tensor states(std::int64_t rows) { return m_network->recall(m_flat).state.expand({1, rows, 1, -1}); }
 
     Outputs outputsOf(const Tensor& market)
     {
@@ -150,7 +154,7 @@ private:
             const auto logProbability = [&](const Tensor& markets) { // [B, rows, F] to [B, A]
                 const Tensor z = m_network->encoder()(markets).embedding;
                 const std::int64_t last = z.size(1) - 1;
-                const Tensor state = m_flat.expand({markets.size(0), 1, 1, m_flat.size(3)});
+                const Tensor state = states(1).expand({markets.size(0), 1, 1, -1});
                 return torch::log_softmax(m_network->heads(z.narrow(1, last, 1), state).logits.view({markets.size(0), -1}), 1);
             };
             std::int64_t action = 0;
@@ -188,6 +192,23 @@ private:
         for (GroupImportance& group : report.groups)
             for (const std::int64_t column : m_groups.at(group.group))
                 group.gate += report.features[static_cast<std::size_t>(column)].gate;
+    }
+
+    void readAttention(ImportanceReport& report)
+    {
+        MarketEncoder encoder = m_network->encoder();
+        report.barsPerToken = encoder->options().patch;
+        if (!encoder->options().useTransformer)
+            return;
+        const torch::NoGradGuard noGrad;
+        Tensor sums = torch::zeros({encoder->options().tokens}, torch::kFloat64);
+        for (std::int64_t row = 0; row < m_rows; row += kChunkRows) {
+            if (m_poll)
+                m_poll();
+            sums += encoder->attention(m_market.narrow(1, row, m_context + std::min(kChunkRows, m_rows - row)))[0].to(torch::kFloat64).sum(0);
+        }
+        sums /= static_cast<double>(m_rows);
+        report.attention.assign(sums.data_ptr<double>(), sums.data_ptr<double>() + sums.numel());
     }
 
     AgentNetwork m_network;

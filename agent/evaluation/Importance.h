@@ -48,6 +48,9 @@ struct ImportanceReport {
     /// Mean of |sum - difference| over the mean |difference|, over the decisions: what the attributions leave unexplained.
     double unexplained = 0.0;
     bool hasGates = false; ///< model.select_features
+    /// What the Transformer looks at (MarketEncoder::attention), mean over the bars: the share of each token of the window, oldest first; empty without the branch.
+    std::vector<double> attention;
+    std::int64_t barsPerToken = 0;
     // Rank correlations over the groups; nothing where there are too few, or all are alike.
     std::optional<double> decisionsAndAttribution, forecastsAndAttribution, decisionsAndForecasts;
     std::optional<double> gatesAndDecisions, gatesAndForecasts, gatesAndAttribution; ///< with feature gates alone

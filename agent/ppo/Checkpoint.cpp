@@ -28,8 +28,9 @@ constexpr const char* kConfig = "run.toml";
 constexpr const char* kCalibration = "calibration.json"; // not in every checkpoint
 constexpr const char* kDistribution = "forecast_distribution"; // in the model's metadata, of forecasts that are not Gaussian
 /// Likewise.
-constexpr std::array<std::pair<const char*, std::optional<TensorFile> Checkpoint::*>, 3> kSnapshots{
-    {{"replay.safetensors", &Checkpoint::replay}, {"familiarity.safetensors", &Checkpoint::familiarity}, {"memory.safetensors", &Checkpoint::memory}}};
+constexpr std::array<std::pair<const char*, std::optional<TensorFile> Checkpoint::*>, 4> kSnapshots{
+    {{"replay.safetensors", &Checkpoint::replay}, {"familiarity.safetensors", &Checkpoint::familiarity}, {"memory.safetensors", &Checkpoint::memory},
+     {"recurrence.safetensors", &Checkpoint::recurrence}}};
 constexpr const char* kIndex = "checkpoint.json";
 constexpr std::array kContents{kModel, kOptimizer, kEnvironment, kState, kConfig};
 
@@ -117,7 +118,7 @@ RunCalibration readCalibration(const fs::path& folder, const Json& index, const 
     std::vector<std::int64_t> bars;
     for (const HorizonCalibration& of : calibration.horizons)
         bars.push_back(of.horizonBars);
-    const RunConfig config = parseRunConfig(checkpoint.configToml, (folder / kConfig).string());
+    const RunConfig config = parseRecordedConfig(checkpoint.configToml, (folder / kConfig).string());
     if (bars != forecastHorizons(config) || calibration.inUse.size() != (config.forecast.adapt ? chosenHorizons(config).size() : 0))
         throw Error(ErrorKind::Corrupt, "{}: was fitted for other horizons than model.horizons of this run; it belongs to another run", name);
     return calibration;

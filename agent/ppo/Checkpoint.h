@@ -39,6 +39,7 @@ struct Checkpoint {
     std::optional<RunCalibration> calibration{}; ///< none before the first evaluation of the validation part
     EntropySchedule exploration{};
     std::optional<TensorFile> replay{}, familiarity{}, memory{}; ///< their snapshots, of a run that has them
+    std::optional<TensorFile> recurrence{}; ///< "memory" [G, M, 2 R], what the accounts remember, of a run with recurrence
 };
 
 /// All of it but the configuration and the environment, as in state.json, and back. Throws Json::exception when the JSON is another.
@@ -47,7 +48,7 @@ Checkpoint checkpointOfState(const Json& state);
 
 /// Writes a checkpoint as a folder `step-<step>` of its own, committed by rename, then points `latest` (and `best`) at it.
 /// Files: model.safetensors (weights, for other programs too), optimizer.safetensors, environment.bin, state.json,
-/// run.toml, calibration.json, replay.safetensors, familiarity.safetensors and memory.safetensors where there is one, checkpoint.json (format version and SHA-256 of the others). Afterwards all but the newest `keep` and the best
+/// run.toml, calibration.json, replay.safetensors, familiarity.safetensors, memory.safetensors and recurrence.safetensors where there is one, checkpoint.json (format version and SHA-256 of the others). Afterwards all but the newest `keep` and the best
 /// one are removed. Throws Error(Io); older checkpoints then stand. Returns the folder's name.
 std::string saveCheckpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint, AgentNetwork network,
                            FlatAdam& optimizer, bool best, std::int64_t keep);

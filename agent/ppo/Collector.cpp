@@ -36,12 +36,20 @@ Collector::Collector(AgentNetwork network, TradingEnv& env, const MarketTensors&
     if (env.options().episodeBars % static_cast<std::size_t>(steps) != 0)
         throw Error(ErrorKind::Internal, "episodes of {} bars are not cut at the end of rollouts of {}",
                     env.options().episodeBars, steps);
+    startMemory();
 }
 
 Collector::Collector(AgentNetwork network, VectorEnvironment& env, std::int64_t steps, std::uint64_t seed)
     : m_network(std::move(network)), m_env(env), m_stretches(static_cast<std::int64_t>(env.lanes())), m_accounts(1),
       m_steps(steps), m_seed(seed), m_actions(env.lanes())
 {
+    startMemory();
+}
+
+void Collector::startMemory()
+{
+    if (const std::int64_t width = m_network->options().recurrentWidth; width > 0)
+        m_memory = torch::zeros({m_stretches, m_accounts, 2 * width}, m_market ? m_market->device() : torch::Device(torch::kCPU));
 }
 
 void Collector::calibrate(const RunCalibration& calibration)
@@ -155,13 +163,16 @@ void Collector::encode(RolloutBuffer& buffer)
     m_meanGates.assign(mean.data_ptr<double>(), mean.data_ptr<double>() + mean.numel());
 }
 
-HeadOutput Collector::runHeads(std::span<const float> states, std::int64_t step)
+/// For accounts that remember `memory`; memoryAfter: the same once they have read their state.
+HeadOutput Collector::runHeads(std::span<const float> states, std::int64_t step, const Tensor& memory, Tensor& memoryAfter)
 {
     const auto size = static_cast<std::int64_t>(m_env.observationSize());
     const Tensor state = torch::from_blob(const_cast<float*>(states.data()), {m_stretches, 1, m_accounts, size});
+    const AccountInput input = m_network->recall(m_trading ? state.to(m_market->device()) : state, memory);
+    memoryAfter = input.memory;
     if (!m_trading)
-        return m_network->heads({}, state);
-    HeadOutput output = m_network->heads(m_z.narrow(1, step, 1), state.to(m_market->device()));
+        return m_network->heads({}, input.state);
+    HeadOutput output = m_network->heads(m_z.narrow(1, step, 1), input.state);
     return {output.logits.to(torch::kCPU), output.value.to(torch::kCPU)};
 }
 
@@ -175,7 +186,12 @@ void Collector::collect(std::int64_t iteration, RolloutBuffer& buffer, const Pol
     if (m_trading)
         encode(buffer);
     timer.charge(m_times.encode);
-    HeadOutput output = runHeads(m_env.observation(), 0);
+    if (m_memory.defined()) {
+        buffer.memory = m_memory.to(torch::kCPU, torch::kFloat32, false, true);
+        buffer.ended = torch::zeros_like(buffer.terminated);
+    }
+    Tensor memoryAfter;
+    HeadOutput output = runHeads(m_env.observation(), 0, m_memory, memoryAfter);
     for (std::int64_t t = 0; t < m_steps; ++t) {
         // Before an action is drawn from it: no account trades on what is not a number.
         if (!isFinite(output))
@@ -195,10 +211,16 @@ void Collector::collect(std::int64_t iteration, RolloutBuffer& buffer, const Pol
             return;
         store(t, buffer);
         timer.charge(m_times.rest);
+        const Tensor memory = memoryAfter; // of who goes on
+        if (m_memory.defined()) {
+            Tensor ended = buffer.ended.select(1, t);
+            torch::bitwise_or_out(ended, buffer.terminated.select(1, t), buffer.truncated.select(1, t));
+            m_memory = withoutEnded(memory, ended.to(memory.device()));
+        }
         // The successor's value: next step's own, unless the lane ended.
-        output = runHeads(m_env.observation(), t + 1);
+        output = runHeads(m_env.observation(), t + 1, m_memory, memoryAfter);
         buffer.nextValue.select(1, t).copy_(output.value.squeeze(1));
-        bootstrapEnded(t, buffer);
+        bootstrapEnded(t, memory, buffer);
     }
     timer.charge(m_times.policy);
     if (isFinite(output))
@@ -272,11 +294,12 @@ void Collector::store(std::int64_t step, RolloutBuffer& buffer)
     m_endedReturns.insert(m_endedReturns.end(), ended.begin(), ended.end());
 }
 
-void Collector::bootstrapEnded(std::int64_t step, RolloutBuffer& buffer)
+void Collector::bootstrapEnded(std::int64_t step, const Tensor& memory, RolloutBuffer& buffer)
 {
     if (std::ranges::find(m_result.truncated, std::uint8_t{1}) == m_result.truncated.end())
         return;
-    const HeadOutput final = runHeads(m_result.finalObservation, step + 1);
+    Tensor memoryAfter;
+    const HeadOutput final = runHeads(m_result.finalObservation, step + 1, memory, memoryAfter);
     const Tensor cut = buffer.truncated.select(1, step).to(torch::kBool);
     Tensor next = buffer.nextValue.select(1, step);
     next.copy_(torch::where(cut, final.value.squeeze(1), next));

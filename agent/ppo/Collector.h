@@ -68,6 +68,10 @@ public:
 
     RolloutBuffer makeBuffer() const;
 
+    /// What the accounts remember before the next rollout, [G, M, 2 R] on the network's device; undefined without recurrence.
+    const torch::Tensor& memory() const { return m_memory; }
+    void setMemory(const torch::Tensor& memory) { m_memory = memory.to(m_memory.device(), memory.scalar_type(), false, true); }
+
     // What the latest rollout showed.
     const std::vector<double>& endedEpisodeReturns() const { return m_endedReturns; }
     const RolloutTimes& times() const { return m_times; }
@@ -83,12 +87,13 @@ private:
     void encode(RolloutBuffer& buffer);
     void look(RolloutBuffer& buffer);
     void noteSituations(RolloutBuffer& buffer) const;
-    HeadOutput runHeads(std::span<const float> states, std::int64_t step);
+    void startMemory();
+    HeadOutput runHeads(std::span<const float> states, std::int64_t step, const torch::Tensor& memory, torch::Tensor& memoryAfter);
     bool isFinite(const HeadOutput& output);
     bool isFinite(std::span<const float> rewards);
     void act(std::int64_t step, std::int64_t globalStep, const HeadOutput& output, RolloutBuffer& buffer);
     void store(std::int64_t step, RolloutBuffer& buffer);
-    void bootstrapEnded(std::int64_t step, RolloutBuffer& buffer);
+    void bootstrapEnded(std::int64_t step, const torch::Tensor& memory, RolloutBuffer& buffer);
 
     AgentNetwork m_network;
     VectorEnvironment& m_env;
@@ -106,6 +111,7 @@ private:
     std::uint64_t m_seed;
 
     torch::Tensor m_z; ///< [G, T + 1, D]
+    torch::Tensor m_memory;
     std::vector<std::uint8_t> m_actions;
     std::vector<double> m_sizes; ///< of entries, shares of the full size
     StepResult m_result;

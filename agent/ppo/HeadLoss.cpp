@@ -2,20 +2,19 @@
 
 #include <algorithm>
 
-#include "base/Error.h"
-
 namespace btcai {
 
-LossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLossOptions& options, torch::Tensor& marketGradient)
+LossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLossOptions& options, torch::Tensor& marketGradient,
+                  torch::Tensor* stateGradient)
 {
-    if (options.valueClipRange > 0.0)
-        throw Error(ErrorKind::Internal, "the samples of headLoss hold no old values to clip by");
     const HeadShape shape = network->headShape();
     const HeadViews<float> gradients = network->headGradients();
     HeadPass pass(shape, network->headParameters());
     const bool hasMarket = samples.marketShare.defined();
     if (hasMarket)
         marketGradient = torch::zeros_like(samples.marketShare);
+    if (stateGradient)
+        *stateGradient = torch::empty_like(samples.state);
 
     const std::int64_t accounts = samples.state.size(2);
     const std::int64_t count = samples.action.numel();
@@ -30,6 +29,7 @@ LossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLo
     const auto* const logProbability = samples.logProbability.data_ptr<float>();
     const auto* const advantage = samples.advantage.data_ptr<float>();
     const auto* const returns = samples.returns.data_ptr<float>();
+    const auto* const oldValue = options.valueClipRange > 0.0 ? samples.oldValue.data_ptr<float>() : nullptr;
     const auto* const temperature = samples.temperature.defined() ? samples.temperature.data_ptr<float>() : nullptr;
     const auto* const entropyScale = samples.entropyScale.defined() ? samples.entropyScale.data_ptr<float>() : nullptr;
     for (std::int64_t first = 0; first < count;) {
@@ -45,13 +45,14 @@ LossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLo
             if (temperature)
                 std::transform(logitsOf, logitsOf + shape.actions, logitsOf, [coldness](float logit) { return coldness * logit; });
             loss.add({.action = action[k], .logProbability = logProbability[k], .advantage = advantage[k], .returns = returns[k],
-                      .entropyScale = entropyScale ? entropyScale[k / accounts] : 1.0F},
+                      .oldValue = oldValue ? oldValue[k] : 0.0F, .entropyScale = entropyScale ? entropyScale[k / accounts] : 1.0F},
                      logitsOf, value[static_cast<std::size_t>(i)], gradientOf, valueGradient.data() + i);
             if (temperature)
                 std::transform(gradientOf, gradientOf + shape.actions, gradientOf, [coldness](float slope) { return coldness * slope; });
         }
         pass.backward(logitsGradient.data(), valueGradient.data(), gradients,
-                      hasMarket ? marketGradient.data_ptr<float>() + row * rowSize : nullptr);
+                      hasMarket ? marketGradient.data_ptr<float>() + row * rowSize : nullptr,
+                      stateGradient ? stateGradient->data_ptr<float>() + first * shape.state : nullptr);
         first += size;
     }
     return loss.sums();

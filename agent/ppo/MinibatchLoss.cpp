@@ -32,7 +32,7 @@ LossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSa
     if (samples.temperature.defined())
         heads.logits = heads.logits / samples.temperature.unsqueeze(2).unsqueeze(3);
     const Tensor entropyScale = samples.entropyScale.defined() ? samples.entropyScale.unsqueeze(2) : Tensor();
-    const PpoLoss loss = ppoLoss(heads.logits, heads.value, samples.action, samples.logProbability, samples.advantage, samples.returns, options, {},
+    const PpoLoss loss = ppoLoss(heads.logits, heads.value, samples.action, samples.logProbability, samples.advantage, samples.returns, options, samples.oldValue,
                                  entropyScale);
     const double share = static_cast<double>(samples.action.numel()) / samples.minibatch;
     const Tensor part = loss.total * share;
@@ -42,19 +42,43 @@ LossSums headLossByAutograd(AgentNetwork& network, const Tensor& z, const HeadSa
             .approxKl = mean(loss.approxKl), .clipFraction = mean(loss.clipFraction)};
 }
 
+/// By HeadPass, on the CPU. The heads' gradients are in the network afterwards; what is below them goes on from `ends`, with these gradients.
+LossSums headLossByHand(AgentNetwork& network, const Tensor& z, HeadSamples& samples, const PpoLossOptions& options, std::vector<Tensor>& ends,
+                        std::vector<Tensor>& gradients)
+{
+    const Tensor marketShare = z.defined() ? network->marketShare(z) : Tensor(), input = samples.state;
+    if (marketShare.defined())
+        samples.marketShare = marketShare.detach().contiguous();
+    const bool isRecurrent = input.requires_grad();
+    if (isRecurrent)
+        samples.state = input.detach().contiguous();
+    Tensor marketGradient, inputGradient;
+    const LossSums sums = headLoss(network, samples, options, marketGradient, isRecurrent ? &inputGradient : nullptr);
+    if (marketShare.defined()) {
+        ends.push_back(marketShare);
+        gradients.push_back(marketGradient);
+    }
+    if (isRecurrent) {
+        ends.push_back(input);
+        gradients.push_back(inputGradient);
+    }
+    return sums;
+}
+
 } // namespace
 
-PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, const RunConfig::Ppo& options, UpdateSchedule schedule)
+PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, const RunConfig::Ppo& options, UpdateSchedule schedule,
+                  const BeforeBackward& beforeBackward)
 {
     const auto own = [part](const Tensor& tensor) { return cut(tensor, part); };
     const PpoLossOptions lossOptions{.clipRange = options.clipRange,
                                      .valueCoefficient = options.valueCoefficient,
                                      .entropyCoefficient = schedule.entropyCoefficient,
-                                     .valueClipRange = 0.0};
+                                     .valueClipRange = batch.oldValue.defined() ? options.valueClipRange : 0.0};
+    const auto ownIfAny = [&own](const Tensor& tensor) { return tensor.defined() ? own(tensor) : Tensor(); };
     HeadSamples samples{.state = own(batch.state), .action = own(batch.action), .logProbability = own(batch.logProbability),
-                        .advantage = own(batch.advantage), .returns = own(batch.returns), .marketShare = {},
-                        .temperature = batch.temperature.defined() ? own(batch.temperature) : Tensor(),
-                        .entropyScale = batch.entropyScale.defined() ? own(batch.entropyScale) : Tensor(), .minibatch = batch.samples};
+                        .advantage = own(batch.advantage), .returns = own(batch.returns), .oldValue = ownIfAny(batch.oldValue), .marketShare = {},
+                        .temperature = ownIfAny(batch.temperature), .entropyScale = ownIfAny(batch.entropyScale), .minibatch = batch.samples};
 
     PartLoss sums;
     LapTimer timer;
@@ -81,35 +105,19 @@ PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, 
             }
         }
     }
-    if (batch.forecastsOnly) {
-        timer.charge(sums.times.heads);
-        if (total.defined())
-            total.backward();
-        timer.charge(sums.times.backward);
-        return sums;
-    }
-    if (!samples.state.is_cpu()) {
-        sums.heads = headLossByAutograd(network, z, samples, lossOptions, total);
-        timer.charge(sums.times.heads);
-        total.backward();
-        timer.charge(sums.times.backward);
-        return sums;
-    }
-    const Tensor marketShare = z.defined() ? network->marketShare(z) : Tensor();
-    if (marketShare.defined())
-        samples.marketShare = marketShare.detach().contiguous();
-    Tensor marketGradient;
-    sums.heads = headLoss(network, samples, lossOptions, marketGradient);
-    timer.charge(sums.times.heads);
     std::vector<Tensor> ends, gradients;
-    if (marketShare.defined()) {
-        ends.push_back(marketShare);
-        gradients.push_back(marketGradient);
+    if (!batch.forecastsOnly) {
+        samples.state = network->recall(samples.state, ownIfAny(batch.memory), ownIfAny(batch.ended)).state;
+        sums.heads = samples.state.is_cpu() ? headLossByHand(network, z, samples, lossOptions, ends, gradients)
+                                            : headLossByAutograd(network, z, samples, lossOptions, total);
     }
     if (total.defined()) {
         ends.push_back(total);
         gradients.push_back(torch::ones_like(total));
     }
+    timer.charge(sums.times.heads);
+    if (beforeBackward)
+        beforeBackward(ends);
     if (!ends.empty())
         torch::autograd::backward(ends, gradients);
     timer.charge(sums.times.backward);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "agent/config/RunConfig.h"
 #include "agent/ppo/SampleLoss.h"
 #include "data/dataset/Split.h"
@@ -38,7 +40,9 @@ struct UpdateSchedule {
 /// share of the whole minibatch.
 struct Minibatch {
     torch::Tensor state;                                        ///< [B, T, M, S]
+    torch::Tensor memory{}, ended{};                            ///< as in RolloutBuffer; undefined without recurrence
     torch::Tensor action, logProbability, advantage, returns;   ///< [B, T, M]; the advantages normalised over the whole minibatch if asked for
+    torch::Tensor oldValue{};                                   ///< [B, T, M], of the rollout; undefined: the value loss is not clipped
     torch::Tensor features;                                     ///< [B, context + T, F], undefined without a market
     torch::Tensor targets;                                      ///< [B, T, H], undefined without forecasts
     double knownTargets = 0.0;                                  ///< of the whole minibatch: its forecast loss is a mean over so many
@@ -72,7 +76,11 @@ torch::Tensor forecastSurprise(const ForecastOutput& forecast, const torch::Tens
 /// The part's rows of the first dimension.
 torch::Tensor cut(const torch::Tensor& tensor, RowRange part);
 
+/// Called with what libtorch goes backward from, before it does.
+using BeforeBackward = std::function<void(const std::vector<torch::Tensor>& ends)>;
+
 /// Forward and backward pass over some stretches of the batch. Adds their share of the gradient to that in the network.
-PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, const RunConfig::Ppo& options, UpdateSchedule schedule);
+PartLoss backward(AgentNetwork& network, const Minibatch& batch, RowRange part, const RunConfig::Ppo& options, UpdateSchedule schedule,
+                  const BeforeBackward& beforeBackward = {});
 
 } // namespace btcai

@@ -29,23 +29,32 @@ Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, RowRange shar
     if (options.normalizeAdvantages)
         advantage = normalizedAdvantage(advantage);
     return {.state = take(buffer.state, own), .action = take(buffer.action, own), .logProbability = take(buffer.logProbability, own),
-            .advantage = cut(advantage, share), .returns = take(buffer.returns, own), .features = {}, .targets = {},
+            .advantage = cut(advantage, share), .returns = take(buffer.returns, own),
+            .oldValue = options.valueClipRange > 0.0 ? take(buffer.value, own) : Tensor(), .features = {}, .targets = {},
             .samples = static_cast<double>(advantage.numel())};
+}
+
+Minibatch pickLanes(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options, torch::Device device)
+{
+    Minibatch batch = pick(buffer, indices, share, options, device, [](const Tensor& tensor) { return tensor; });
+    const Tensor own = cut(indices, share);
+    for (const auto& [to, from] : {std::pair{&Minibatch::memory, &RolloutBuffer::memory}, std::pair{&Minibatch::ended, &RolloutBuffer::ended},
+                                   std::pair{&Minibatch::temperature, &RolloutBuffer::temperature},
+                                   std::pair{&Minibatch::entropyScale, &RolloutBuffer::entropyScale}})
+        if ((buffer.*from).defined())
+            batch.*to = (buffer.*from).index_select(0, own).to(device);
+    return batch;
 }
 
 Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market, AgentNetwork& network, std::uint64_t seed, const Tensor& indices,
                         RowRange share, const RunConfig::Ppo& options)
 {
-    Minibatch batch = pick(buffer, indices, share, options, market.device(), [](const Tensor& tensor) { return tensor; });
+    Minibatch batch = pickLanes(buffer, indices, share, options, market.device());
     std::vector<std::int64_t> starts;
     for (std::int64_t i = 0; i < indices.numel(); ++i)
         starts.push_back(buffer.startRow[static_cast<std::size_t>(indices[i].item<std::int64_t>())]);
     const auto first = starts.begin();
     const std::vector<std::int64_t> own(first + static_cast<std::ptrdiff_t>(share.first), first + static_cast<std::ptrdiff_t>(share.last));
-    if (buffer.temperature.defined())
-        batch.temperature = cut(buffer.temperature.index_select(0, indices), share).to(market.device());
-    if (buffer.entropyScale.defined())
-        batch.entropyScale = cut(buffer.entropyScale.index_select(0, indices), share).to(market.device());
     batch.features = market.stretches(own, network->encoder()->contextRows(), buffer.steps);
     if (!market.horizons().empty()) {
         const Tensor targets = market.targets(starts, buffer.steps);
@@ -64,8 +73,11 @@ Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, RowRan
     });
 }
 
-/// Each rank left its part of the gradient and of the losses: afterwards all have the minibatch's, the same bits.
-void sumOverRanks(RankGroup& group, Tensor& gradients, PartLoss& loss, std::vector<ReplayObservation>& observations)
+/// Elements of a bucket of gradients, at least: half a megabyte.
+constexpr std::int64_t kBucketSize = 1 << 17;
+
+/// Each rank left its part of the losses, and of the gradient unless that is on its way: afterwards all have the minibatch's, the same bits.
+void sumOverRanks(RankGroup& group, Tensor& gradients, bool isBegun, PartLoss& loss, std::vector<ReplayObservation>& observations)
 {
     LossSums& heads = loss.heads;
     const std::array sums{&heads.total, &heads.policy, &heads.value, &heads.entropy, &heads.approxKl, &heads.clipFraction, &loss.forecast};
@@ -76,7 +88,12 @@ void sumOverRanks(RankGroup& group, Tensor& gradients, PartLoss& loss, std::vect
     double* const values = losses.data_ptr<double>();
     for (std::size_t i = 0; i < all.size(); ++i)
         values[i] = *all[i];
-    group.sum({gradients, losses});
+    if (isBegun) {
+        group.beginSum(losses);
+        group.finishSums();
+    } else {
+        group.sum({gradients, losses});
+    }
     for (std::size_t i = 0; i < all.size(); ++i)
         *all[i] = values[i];
 }
@@ -92,8 +109,8 @@ std::vector<Tensor> PpoUpdater::minibatchIndices(const RolloutBuffer& buffer, co
                                                  std::int64_t samplesPerMinibatch, std::int64_t iteration,
                                                  std::int64_t epoch) const
 {
-    const std::int64_t count = m_market ? buffer.stretches : buffer.stretches * buffer.steps * buffer.accounts;
-    const std::int64_t size = m_market ? options.stretchesPerMinibatch : samplesPerMinibatch;
+    const std::int64_t count = wholeStretches() ? buffer.stretches : buffer.stretches * buffer.steps * buffer.accounts;
+    const std::int64_t size = wholeStretches() ? options.stretchesPerMinibatch : samplesPerMinibatch;
     const std::vector<std::int64_t> order = minibatchOrder(count, m_seed, iteration, epoch);
     std::vector<Tensor> batches;
     for (std::int64_t begin = 0; begin + size <= count; begin += size) {
@@ -130,7 +147,8 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     const std::size_t ranks = m_group ? static_cast<std::size_t>(m_group->size()) : 1;
     const RowRange share = partOf(static_cast<std::size_t>(indices.numel()), m_group ? static_cast<std::size_t>(m_group->rank()) : 0, ranks);
     const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network, m_seed, indices, share, options)
-                                     : pickSamples(buffer, indices, share, options);
+                            : wholeStretches() ? pickLanes(buffer, indices, share, options, torch::kCPU)
+                                               : pickSamples(buffer, indices, share, options);
     std::vector<ReplayDraw> draws;
     if (m_replay)
         draws = m_replay->draw(m_replayOptions, iteration, sums.minibatches, schedule.progress);
@@ -144,17 +162,23 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     std::vector<PartLoss> losses(parts);
     std::vector<PartLoss> replayLosses(segments.size());
     m_optimizer.zeroGradients();
+    const bool isOverlapped = overlaps();
+    if (isOverlapped)
+        m_buckets->begin(parts);
     const auto computePart = [&](std::size_t i) {
         AgentNetwork& network = i == 0 ? m_network : m_replicas[i - 1].network;
         if (i > 0)
             m_replicas[i - 1].gradients.zero_();
-        losses[i] = backward(network, batch, partOf(batch.count(), i, parts), options, schedule);
+        const BeforeBackward last = isOverlapped ? [this, i](const std::vector<Tensor>& ends) { m_buckets->lastPass(i, ends); } : BeforeBackward();
+        losses[i] = backward(network, batch, partOf(batch.count(), i, parts), options, schedule, i < segments.size() ? BeforeBackward() : last);
         UpdateSchedule ofReplay = schedule;
         ofReplay.entropyCoefficient = 0.0; // of the present policy in the present market alone
         for (std::size_t k = i; k < segments.size(); k += parts) {
-            replayLosses[k] = backward(network, segments[k], {0, 1}, options, ofReplay);
+            replayLosses[k] = backward(network, segments[k], {0, 1}, options, ofReplay, k + parts < segments.size() ? BeforeBackward() : last);
             losses[i].times.add(replayLosses[k].times, 1.0);
         }
+        if (isOverlapped)
+            m_buckets->finish(i);
     };
     if (m_threads)
         m_threads->run(parts, computePart);
@@ -164,7 +188,7 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     for (std::size_t i = 0; i < parts; ++i) {
         loss.add(losses[i]);
         sums.times.add(losses[i].times, 1.0 / static_cast<double>(parts));
-        if (i > 0)
+        if (i > 0 && !isOverlapped)
             m_optimizer.addGradients(m_replicas[i - 1].gradients);
     }
     std::vector<ReplayObservation> observations(draws.size(), {.record = 0, .surprise = 0.0, .valueError = 0.0});
@@ -179,7 +203,7 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     double others = 0.0; // the parts, which have told their times
     timer.charge(others);
     if (m_group) {
-        sumOverRanks(*m_group, m_optimizer.gradients(), loss, observations);
+        sumOverRanks(*m_group, m_optimizer.gradients(), isOverlapped, loss, observations);
         timer.charge(sums.times.exchange);
     }
 
@@ -231,6 +255,19 @@ Minibatch PpoUpdater::replayed(const ReplayDraw& draw, std::size_t draws)
     if (const std::int64_t members = m_network->options().members; members > 1)
         batch.memberWeights = at(bootstrapWeights(m_seed, members, m_market->horizons().back(), {draw.row}, bars));
     return batch;
+}
+
+bool PpoUpdater::overlaps()
+{
+    if (!m_group || m_gradientHook || m_group->sharesMemory(m_optimizer.gradients()))
+        return false;
+    if (!m_buckets) {
+        std::vector<GradientBuckets::Part> parts{{m_network.ptr(), m_optimizer.gradients()}};
+        for (const Replica& replica : m_replicas)
+            parts.push_back({replica.network.ptr(), replica.gradients});
+        m_buckets = std::make_unique<GradientBuckets>(std::move(parts), kBucketSize, [this](const Tensor& sum) { m_group->beginSum(sum); });
+    }
+    return true;
 }
 
 void PpoUpdater::startThreads(std::size_t stretches)

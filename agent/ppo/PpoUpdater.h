@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/config/RunConfig.h"
+#include "agent/distributed/GradientBuckets.h"
 #include "agent/ppo/FlatAdam.h"
 #include "agent/ppo/GradientThreads.h"
 #include "agent/ppo/MarketTensors.h"
@@ -33,7 +34,7 @@ struct UpdateStatistics {
 };
 
 /// The update of PPO. With a market, a minibatch is some whole stretches, so that each is encoded once per epoch for all its
-/// accounts; without one, it is a random set of samples.
+/// accounts; without one, it is a random set of samples, or with recurrence some whole lanes.
 ///
 /// On the CPU the stretches of a minibatch are dealt to threads, each with a network of its own over the same weights; the
 /// gradients are summed in fixed order, so the result depends on the number of threads but not on their timing. Several ranks share the
@@ -45,8 +46,7 @@ public:
     /// where one rank learns alone; else the buffers, weights and seeds of all must be the same.
     PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed, RankGroup* group = nullptr);
 
-    /// Runs the epochs over the buffer, whose advantages must be estimated. `samplesPerMinibatch` counts for tasks without a
-    /// market. `poll` is called between minibatches and may block.
+    /// Runs the epochs over the buffer, whose advantages must be estimated. `samplesPerMinibatch` counts where a minibatch is a random set of samples. `poll` is called between minibatches and may block.
     UpdateStatistics update(const RolloutBuffer& buffer, const RunConfig::Ppo& options, UpdateSchedule schedule,
                             std::int64_t iteration, std::int64_t samplesPerMinibatch = 0,
                             const std::function<void()>& poll = {});
@@ -54,10 +54,12 @@ public:
     /// Minibatches learn from what it draws besides. It is only read here.
     void setReplay(const SurpriseReplay* replay, RunConfig::Replay options) { m_replay = replay, m_replayOptions = options; }
 
-    /// Called with the gradients [P] of each minibatch, with a group this rank's part, before they are looked at; tests spoil them here.
+    /// Called with the gradients [P] of each minibatch, with a group this rank's part, before they are looked at; tests spoil them here. No sum over the ranks
+    /// is begun before.
     void setGradientHook(std::function<void(torch::Tensor&)> hook) { m_gradientHook = std::move(hook); }
 
 private:
+    bool wholeStretches() const { return m_market || m_network->options().recurrentWidth > 0; }
     std::vector<torch::Tensor> minibatchIndices(const RolloutBuffer& buffer, const RunConfig::Ppo& options,
                                                 std::int64_t samplesPerMinibatch, std::int64_t iteration, std::int64_t epoch) const;
     bool step(const RolloutBuffer& buffer, const torch::Tensor& indices, const RunConfig::Ppo& options, UpdateSchedule schedule,
@@ -65,6 +67,8 @@ private:
     /// A minibatch of each draw, whose losses count as the draw's weight says among `draws`.
     Minibatch replayed(const ReplayDraw& draw, std::size_t draws);
     void startThreads(std::size_t stretches);
+    /// Whether sums over the ranks travel while the backward pass goes on; where ranks share memory there is nothing to wait for.
+    bool overlaps();
 
     AgentNetwork m_network;
     /// A network over the optimiser's weights, with gradients of its own.
@@ -78,6 +82,7 @@ private:
     const MarketTensors* m_market;
     std::uint64_t m_seed;
     RankGroup* m_group;
+    std::unique_ptr<GradientBuckets> m_buckets; ///< where sums over the ranks overlap the backward pass
     std::function<void(torch::Tensor&)> m_gradientHook;
     const SurpriseReplay* m_replay = nullptr;
     RunConfig::Replay m_replayOptions;

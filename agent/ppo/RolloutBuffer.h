@@ -27,6 +27,9 @@ struct RolloutBuffer {
     torch::Tensor surprise;
     torch::Tensor temperature;    ///< [G, T] float, that actions were drawn with: the policy is softmax(logits / temperature); undefined for 1
     torch::Tensor entropyScale;   ///< [G, T] float, what the entropy of these samples counts; undefined for 1
+    /// With recurrence, else undefined: what the accounts remembered before the first step [G, M, 2 R] float, and whether an episode ended with a step
+    /// [G, T, M] uint8, so that the next begins with nothing remembered.
+    torch::Tensor memory, ended;
 
     /// Embeddings of some bars, spread evenly: [G, n, D]; undefined where nobody asked for them.
     torch::Tensor sampledEmbeddings;

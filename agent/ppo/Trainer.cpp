@@ -53,7 +53,7 @@ void Trainer::Session::prepare(bool resume)
     std::optional<Checkpoint> loaded;
     if (latest) {
         loaded = readCheckpoint(folder->checkpoints() / *latest);
-        const RunConfig wanted = std::exchange(config, parseRunConfig(loaded->configToml, (folder->checkpoints() / *latest / "run.toml").string()));
+        const RunConfig wanted = std::exchange(config, parseRecordedConfig(loaded->configToml, (folder->checkpoints() / *latest / "run.toml").string()));
         takeOverLiveFields(wanted);
     }
     if (group)
@@ -66,7 +66,9 @@ void Trainer::Session::prepare(bool resume)
 
     tell(WorkerState::Preparing, "computing the features");
     // The encoder's context follows from its sizes, which need the number of features only for the weights.
-    const auto sizes = agentNetworkOptions(config, 1, TradingEnv::kObservationSize, 2);
+    const TradingEnvOptions trading = environmentOptions(config);
+    const auto sizes = agentNetworkOptions(config, 1, static_cast<std::int64_t>(TradingEnv::observationSizeOf(trading)),
+                                           static_cast<std::int64_t>(TradingEnv::actionCountOf(trading)));
     const auto context = static_cast<std::size_t>(makeAgentNetwork(sizes, config.seed)->encoder()->contextRows());
     dataset = makeMarketDataset(config, data, context, loaded ? &loaded->normalizer : nullptr);
     if (loaded && loaded->dataHash != dataset.dataHash)
@@ -86,12 +88,16 @@ void Trainer::Session::prepare(bool resume)
     const auto seed = static_cast<std::uint64_t>(config.seed);
     env->reset(seed);
     startMechanisms();
+    if (config.model.recurrentWidth > 0)
+        accountMemory = torch::zeros({config.train.stretches, config.train.accounts, 2 * config.model.recurrentWidth});
     if (latest)
         restore(folder->checkpoints() / *latest, *loaded);
     if (group)
         shareState(loaded.has_value());
     const EntrySizer sizer(config, *tensors);
     collector.emplace(network, *env, *tensors, sizer, config.train.rolloutBars, seed);
+    if (accountMemory.defined())
+        collector->setMemory(accountMemory.narrow(0, static_cast<std::int64_t>(env->options().firstStretch), static_cast<std::int64_t>(env->options().stretches)));
     if (calibration)
         collector->calibrate(*calibration);
     updater.emplace(network, *optimizer, &*tensors, seed, group);
@@ -150,6 +156,14 @@ void Trainer::Session::restore(const std::filesystem::path& checkpoint, const Ch
             throw Error(ErrorKind::Corrupt, "{}: holds no {}.safetensors, which this run's configuration asks for", checkpoint.string(), name);
         mechanism.restore(*(loaded.*part));
     });
+    if (accountMemory.defined()) {
+        const auto saved = loaded.recurrence.value_or(TensorFile{}).tensors;
+        const auto stored = saved.find("memory");
+        if (stored == saved.end() || stored->second.sizes() != accountMemory.sizes() || stored->second.scalar_type() != accountMemory.scalar_type())
+            throw Error(ErrorKind::Corrupt, "{}: what the accounts of this run remember is not in recurrence.safetensors; resume from another checkpoint",
+                        checkpoint.string());
+        accountMemory.copy_(stored->second);
+    }
     calibrationChanged = calibration.has_value();
     checkpointedStep = progress.step;
 }
@@ -298,7 +312,21 @@ LastGood Trainer::Session::lastGood()
             .secondMoment = optimizer->secondMoment().clone(),
             .optimizerSteps = optimizer->steps(),
             .environment = env->snapshot(),
+            .accountMemory = collector->memory().defined() ? collector->memory().clone() : torch::Tensor(),
             .progress = progress};
+}
+
+/// What the accounts of all ranks remember now; undefined without recurrence.
+torch::Tensor Trainer::Session::joinedAccountMemory()
+{
+    if (!accountMemory.defined())
+        return {};
+    const torch::Tensor own = collector->memory().to(torch::kCPU).contiguous();
+    if (!group)
+        return own;
+    torch::Tensor all = torch::empty_like(accountMemory);
+    group->gather(own, all);
+    return all;
 }
 
 /// To what the iteration began with, but for the counters.
@@ -310,6 +338,8 @@ void Trainer::Session::goBack()
     optimizer->secondMoment().copy_(begun->secondMoment);
     optimizer->setSteps(begun->optimizerSteps);
     env->restore(begun->environment);
+    if (begun->accountMemory.defined())
+        collector->setMemory(begun->accountMemory);
 }
 
 void Trainer::Session::recover(std::string_view what)
@@ -376,6 +406,8 @@ void Trainer::Session::save(bool best)
                           .configToml = toToml(config), .environment = group ? environment : env->snapshot(),
                           .calibration = calibration, .exploration = exploration};
     forMechanisms([&](const char*, const auto& mechanism, std::optional<TensorFile> Checkpoint::*part) { checkpoint.*part = mechanism.snapshot(); });
+    if (const torch::Tensor remembered = group ? accountMemory : joinedAccountMemory(); remembered.defined())
+        checkpoint.recurrence = TensorFile{.tensors = {{"memory", remembered}}, .metadata = {}};
     const std::string name = saveCheckpoint(folder->checkpoints(), checkpoint, network, *optimizer, best, config.train.checkpointKeep);
     checkpointedStep = progress.step;
     checkpointedAt = SteadyClock::now();

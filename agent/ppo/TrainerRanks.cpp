@@ -79,6 +79,8 @@ void Trainer::Session::shareState(bool loaded)
     environment = env->joinedSnapshot(group->gather(env->snapshot()));
     if (!loaded)
         return;
+    if (accountMemory.defined())
+        group->share(accountMemory);
     forMechanisms([&](const char* name, auto& mechanism, std::optional<TensorFile> Checkpoint::*) {
         const std::string bytes = group->share(leads() ? writeTensorFile(mechanism.snapshot()) : std::string());
         if (!leads())
@@ -133,6 +135,7 @@ std::string Trainer::Session::agreed(std::string_view notFinite)
 /// With a group: the environments as one, the share of each rank in the metrics, and now and then a look whether all have the same weights.
 void Trainer::Session::finishIteration()
 {
+    const torch::Tensor remembered = joinedAccountMemory();
     std::vector<std::uint8_t> joined = env->joinedSnapshot(group->gather(env->snapshot()));
     endedReturns = group->gather(endedReturns);
     torch::Tensor sums = torch::tensor(gates, torch::kFloat64);
@@ -141,6 +144,7 @@ void Trainer::Session::finishIteration()
         gates[i] = sums[static_cast<std::int64_t>(i)].item<double>() / group->size();
     if (progress.iteration % kWeightCheckEvery == 0)
         group->expectEqual(ErrorKind::Internal, fmt::format("their weights after iteration {}", progress.iteration), weightsHash(*optimizer));
+    accountMemory = remembered;
     environment = std::move(joined); // last: a loss before is one within the iteration
 }
 

@@ -27,6 +27,7 @@ struct LastGood {
     torch::Tensor parameters, firstMoment, secondMoment;
     std::int64_t optimizerSteps = 0;
     std::vector<std::uint8_t> environment; ///< with a group: this rank's share
+    torch::Tensor accountMemory;           ///< the same, with recurrence
     RunProgress progress;
 };
 
@@ -72,6 +73,7 @@ struct Trainer::Session {
     bool calibrationChanged = false; ///< since the other ranks were last told
     /// With a group: the environments of all ranks at the end of the latest iteration, as one.
     std::vector<std::uint8_t> environment;
+    torch::Tensor accountMemory; ///< the same of what accounts remember, on the CPU; undefined without recurrence
     std::optional<LastGood> begun; ///< within an iteration
     bool configChanged = false;    ///< since the other ranks were last told
     std::int64_t checkpointedStep = -1;
@@ -124,6 +126,7 @@ struct Trainer::Session {
     void applyChangedFields();
     void iterate();
     void startMechanisms();
+    torch::Tensor joinedAccountMemory();
     /// Calls visit(name, mechanism, its part of a checkpoint) for each there is.
     template <typename Visit> void forMechanisms(const Visit& visit)
     {

@@ -30,18 +30,28 @@ const std::vector<Mechanism>& mechanisms()
 {
     static const std::vector<Mechanism> all{
         {"replay", {{"replay.segments", "2"}}},
+        {"policy-replay", {{"replay.segments", "2"}, {"replay.staleness", "8"}}},
         {"familiarity", {{"explore.familiarity", "0.5"}}},
         {"temperature", {{"explore.temperature", "0.5"}}},
         {"performance", {{"explore.decay", "performance"}}},
         {"adaptive", {{"explore.decay", "adaptive"}}},
         {"memory", {{"memory.capacity", "4096"}}, {{"sizing.method", "confidence"}}},
         {"ensemble", {{"forecast.members", "5"}}},
-        {"student-t", {{"forecast.distribution", "student-t"}}},
-        {"quantiles", {{"forecast.distribution", "quantiles"}}},
+        {"student-t", {{"forecast.distribution", "student-t"}}, {{"forecast.distribution", "gaussian"}}},
+        {"quantiles", {{"forecast.distribution", "quantiles"}}, {{"forecast.distribution", "gaussian"}}},
         {"gates", {{"model.select_features", "true"}}},
+        {"recurrence", {{"model.recurrent_width", "32"}}},
         {"bfloat16", {{"model.precision", "bfloat16"}}},
     };
     return all;
+}
+
+std::string mechanismNames()
+{
+    std::string names;
+    for (const Mechanism& mechanism : mechanisms())
+        names += (names.empty() ? "" : ", ") + std::string(mechanism.name);
+    return names;
 }
 
 /// What a run is judged by: the first three on the validation part, since defaults follow from it; the time is that of all threads, evaluations included.
@@ -145,12 +155,8 @@ std::vector<Mechanism> chosen(const std::string& names)
         const std::size_t end = std::min(names.find(',', begin), names.size());
         const std::string name = names.substr(begin, end - begin);
         const auto at = std::ranges::find(mechanisms(), name, &Mechanism::name);
-        if (at == mechanisms().end()) {
-            std::string known;
-            for (const Mechanism& mechanism : mechanisms())
-                known += (known.empty() ? "" : ", ") + std::string(mechanism.name);
-            throw Error(ErrorKind::BadInput, "--mechanism: \"{}\" is none; there are: {}", name, known);
-        }
+        if (at == mechanisms().end())
+            throw Error(ErrorKind::BadInput, "--mechanism: \"{}\" is none; there are: {}", name, mechanismNames());
         found.push_back(*at);
         begin = end + 1;
     }
@@ -181,7 +187,7 @@ int runBenchAblate(const AblateOptions& options)
         Json switches = Json::object(), figures = Json::array();
         for (const auto& [key, value] : mechanism.on)
             switches[key] = value;
-        text += fmt::format("{:<12}", mechanism.name);
+        text += fmt::format("{:<13}", mechanism.name);
         for (std::size_t i = 0; i < kFigures.size(); ++i) {
             const Difference of = difference(with[i], without[i]);
             figures.push_back({{"figure", kFigures[i]}, {"unit", kUnits[i]}, {"with", with[i]}, {"without", without[i]}, {"difference", of.mean},
@@ -192,7 +198,7 @@ int runBenchAblate(const AblateOptions& options)
         results.push_back({{"mechanism", mechanism.name}, {"on", std::move(switches)}, {"figures", std::move(figures)}});
     }
     if (!options.json) {
-        fmt::print("with less without, mean over {} seeds and 95 % confidence interval, on the validation part\n{:<12}", options.seeds, "");
+        fmt::print("with less without, mean over {} seeds and 95 % confidence interval, on the validation part\n{:<13}", options.seeds, "");
         for (std::size_t i = 0; i < kFigures.size(); ++i)
             fmt::print("  {:<17}", fmt::format("{} ({})", kFigures[i], kUnits[i]));
         fmt::print("\n{}", text);
@@ -220,7 +226,7 @@ void addBenchAblate(CLI::App& bench, Action& action)
     CLI::App* command = bench.add_subcommand(
         "ablate", "What a mechanism of the agent is worth: runs with and without it, paired by seed, judged on the validation part");
     const auto options = std::make_shared<AblateOptions>();
-    command->add_option("--mechanism", options->mechanisms, "replay, familiarity, temperature, performance, adaptive, memory, ensemble, student-t, quantiles, gates, bfloat16, some with commas between, or all")
+    command->add_option("--mechanism", options->mechanisms, mechanismNames() + ", some with commas between, or all")
         ->capture_default_str();
     command->add_option("--seeds", options->seeds, "Seeds, from 1 on")->check(CLI::Range(2, 1000))->capture_default_str();
     command->add_flag("--json", options->json, "Print JSON");

@@ -60,6 +60,7 @@ Latencies measure(const RunConfig& config, std::size_t decisions)
     const FeatureMatrix matrix = FeatureMatrix::compute(series.slice(0, fitted), names);
     LiveDecision live(network, Normalizer::fit(matrix, matrix.warmUp(), matrix.rows()), series.startTime(), interval);
 
+    torch::Tensor memory;
     Latencies result;
     result.parameters = parameterCount(*network);
     result.featureCount = static_cast<std::int64_t>(names.size());
@@ -70,7 +71,7 @@ Latencies measure(const RunConfig& config, std::size_t decisions)
         if (row < history)
             continue;
         const double pushed = wallSeconds();
-        live.decide(state);
+        memory = live.decide(state, memory).memory;
         const double ended = wallSeconds(), cpuEnded = cpuSeconds(CLOCK_THREAD_CPUTIME_ID);
         if (row < history + kWarmUp)
             continue;

@@ -40,6 +40,7 @@ Json describe(LoadedAgent& agent)
             {"context_rows", agent.contextRows},
             {"patch_bars", network.encoder.patch},
             {"state_size", network.privateSize},
+            {"recurrent_width", network.recurrentWidth},
             {"actions", network.actions},
             {"branches", agent.network->encoder()->branchNames()},
             {"forecast_horizons_bars", forecastHorizons(agent.config)},

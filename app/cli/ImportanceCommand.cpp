@@ -1,4 +1,5 @@
 #include <memory>
+#include <numeric>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -37,13 +38,30 @@ Json reportJson(const ImportanceReport& report)
                           {"attribution_share", group.attribution}, {"gate_share", gate(group.gate)}});
     for (const FeatureAttribution& feature : report.features)
         features.push_back({{"name", feature.name}, {"attribution_share", feature.share}, {"gate_share", gate(feature.gate)}});
-    return {{"rows", report.rows}, {"groups", groups}, {"features", features}, {"attribution_unexplained", report.unexplained},
+    return {{"rows", report.rows}, {"groups", groups}, {"features", features}, {"attention", report.attention}, {"bars_per_token", report.barsPerToken},
+            {"attribution_unexplained", report.unexplained},
             {"agreement", {{"decisions_and_attribution", orNull(report.decisionsAndAttribution)}, {"forecasts_and_attribution", orNull(report.forecastsAndAttribution)},
                            {"decisions_and_forecasts", orNull(report.decisionsAndForecasts)}, {"gates_and_decisions", orNull(report.gatesAndDecisions)},
                            {"gates_and_forecasts", orNull(report.gatesAndForecasts)}, {"gates_and_attribution", orNull(report.gatesAndAttribution)}}}};
 }
 
 std::string shown(const std::optional<double>& correlation) { return correlation ? fmt::format("{:.2f}", *correlation) : "-"; }
+
+/// By quarters of the window, or single tokens where there are fewer.
+std::string attentionText(const ImportanceReport& report)
+{
+    std::string text = "attention of the Transformer by age, bars (and what it would be if all were alike):";
+    const std::size_t tokens = report.attention.size(), parts = std::min<std::size_t>(4, tokens);
+    for (std::size_t part = 0; part < parts; ++part) { // the newest first
+        const std::size_t first = tokens - (part + 1) * tokens / parts, last = tokens - part * tokens / parts;
+        const auto begin = report.attention.begin();
+        const double share = std::accumulate(begin + static_cast<std::ptrdiff_t>(first), begin + static_cast<std::ptrdiff_t>(last), 0.0);
+        const auto age = [&](std::size_t token) { return static_cast<std::int64_t>(tokens - token) * report.barsPerToken; };
+        text += fmt::format("{} {} to {} {:.1f} % ({:.1f} %)", part == 0 ? "" : ",", age(last) + 1, age(first), 100.0 * share,
+                            100.0 * static_cast<double>(last - first) / static_cast<double>(tokens));
+    }
+    return text + "\n";
+}
 
 std::string reportText(const ImportanceReport& report)
 {
@@ -61,6 +79,8 @@ std::string reportText(const ImportanceReport& report)
     if (report.hasGates)
         text += fmt::format("of the gates: with decisions {}, with forecasts {}, with attribution {}\n", shown(report.gatesAndDecisions),
                             shown(report.gatesAndForecasts), shown(report.gatesAndAttribution));
+    if (!report.attention.empty())
+        text += attentionText(report);
     return text + fmt::format("attributions leave {:.1f} % unexplained\n", 100.0 * report.unexplained);
 }
 

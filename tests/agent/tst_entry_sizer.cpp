@@ -42,7 +42,7 @@ class TestEntrySizer : public QObject {
 
     EntrySizer sizer(const std::vector<FieldOverride>& fields) const
     {
-        std::vector<FieldOverride> all{{"model.horizons", "1,4"}, {"account.exposure", "0.5"}, {"costs.taker_fee_bps", "10"}, {"costs.half_spread_bps", "5"}};
+        std::vector<FieldOverride> all{{"model.horizons", "1,4"}, {"forecast.distribution", "gaussian"}, {"account.exposure", "0.5"}, {"costs.taker_fee_bps", "10"}, {"costs.half_spread_bps", "5"}};
         all.insert(all.end(), fields.begin(), fields.end());
         return EntrySizer(parseRunConfig("", "test", all), m_tensors);
     }
@@ -202,7 +202,8 @@ private slots:
     {
         RunCalibration calibration = overconfident(0.01, 0.02);
         calibration.horizons[0].targetScale = m_tensors.targetScale()[1];
-        const std::vector<FieldOverride> fields{{"model.horizons", "1,4"}, {"sizing.method", "uncertainty"}, {"sizing.max_uncertainty", "0.04"}};
+        const std::vector<FieldOverride> fields{{"model.horizons", "1,4"}, {"forecast.distribution", "gaussian"}, {"sizing.method", "uncertainty"},
+                                                {"sizing.max_uncertainty", "0.04"}};
         EntrySizer s(parseRunConfig("", "test", fields), calibration);
         s.setForecasts(forecasts(0.0, 0.01));
         QVERIFY(s.isCalibrated() && near(s.size(std::vector<float>{0, 0}, kLong, 0, 1), 0.5));

@@ -17,6 +17,7 @@ namespace {
 struct Sizes {
     std::int64_t state, width, layers, actions, stretches, steps, accounts;
     bool market, holdBias;
+    std::int64_t maskAt = -1;
 };
 
 /// A network with its optimiser's flat buffers, and samples drawn at random, some of them beyond the clip range.
@@ -24,7 +25,7 @@ struct Case {
     explicit Case(const Sizes& s)
         : network(AgentNetworkOptions{.hasMarket = s.market,
                                       .encoder = {.features = 3, .width = 8, .patch = 2, .tokens = 2, .layers = 1, .heads = 2},
-                                      .privateSize = s.state, .actions = s.actions, .headWidth = s.width, .headLayers = s.layers,
+                                      .privateSize = s.state, .actions = s.actions, .maskAt = s.maskAt, .headWidth = s.width, .headLayers = s.layers,
                                       .holdBias = s.holdBias ? 1.5 : 0.0}),
           optimizer(*network)
     {
@@ -35,6 +36,11 @@ struct Case {
             z = torch::randn({s.stretches, s.steps, 8});
         samples.state = torch::randn({s.stretches, s.steps, s.accounts, s.state});
         samples.action = torch::randint(s.actions, shape, torch::kInt64);
+        if (s.maskAt >= 0) { // what was done was possible
+            const Tensor possible = torch::randint(2, {s.stretches, s.steps, s.accounts, s.actions - 1});
+            samples.state.narrow(3, s.maskAt, s.actions - 1).copy_(possible);
+            samples.action *= torch::cat({torch::ones({s.stretches, s.steps, s.accounts, 1}), possible}, 3).gather(3, samples.action.unsqueeze(3)).squeeze(3).to(torch::kInt64);
+        }
         samples.logProbability = torch::log_softmax(network->heads(z, samples.state).logits, -1)
                                      .gather(-1, samples.action.unsqueeze(-1))
                                      .squeeze(-1)
@@ -52,7 +58,7 @@ struct Case {
 
     struct Result {
         LossSums sums;
-        Tensor gradients, marketGradient;
+        Tensor gradients, marketGradient, stateGradient;
     };
     Result byHand()
     {
@@ -60,7 +66,7 @@ struct Case {
         if (z.defined())
             samples.marketShare = network->marketShare(z).detach();
         Result result;
-        result.sums = headLoss(network, samples, options, result.marketGradient);
+        result.sums = headLoss(network, samples, options, result.marketGradient, &result.stateGradient);
         result.gradients = optimizer.gradients().clone();
         return result;
     }
@@ -69,9 +75,10 @@ struct Case {
     {
         optimizer.zeroGradients();
         const Tensor zLeaf = z.defined() ? z.clone().requires_grad_() : z;
-        const HeadOutput heads = network->heads(zLeaf, samples.state);
+        const Tensor stateLeaf = samples.state.clone().requires_grad_();
+        const HeadOutput heads = network->heads(zLeaf, stateLeaf);
         const Tensor logits = samples.temperature.defined() ? heads.logits / samples.temperature.unsqueeze(2).unsqueeze(3) : heads.logits;
-        const PpoLoss loss = ppoLoss(logits, heads.value, samples.action, samples.logProbability, samples.advantage, samples.returns, options, {},
+        const PpoLoss loss = ppoLoss(logits, heads.value, samples.action, samples.logProbability, samples.advantage, samples.returns, options, samples.oldValue,
                                      samples.entropyScale.defined() ? samples.entropyScale.unsqueeze(2) : Tensor());
         const double share = 0.5;
         (loss.total * share).backward();
@@ -82,6 +89,7 @@ struct Case {
         result.gradients = optimizer.gradients().clone();
         if (z.defined())
             result.marketGradient = zLeaf.grad();
+        result.stateGradient = stateLeaf.grad();
         return result;
     }
 };
@@ -134,10 +142,42 @@ private slots:
             }
             QVERIFY2(distance(item.value().grad(), reference) < 2e-4, item.key().c_str());
         }
+        QVERIFY(distance(hand.stateGradient, autograd.stateGradient) < 2e-4);
         if (c.z.defined()) { // through the layer below the cut, by the chain rule
             const Tensor weight = c.network->named_parameters()["heads_market.weight"];
             QVERIFY(distance(torch::matmul(hand.marketGradient, weight), autograd.marketGradient) < 2e-4);
         }
+    }
+
+    // What is impossible has no probability and no gradient, and the rest is as autograd has it.
+    void impossibleActionsEqualAutograd()
+    {
+        torch::manual_seed(12);
+        Case c({10, 32, 1, 3, 2, 30, 7, true, true, 6});
+        const Tensor logits = c.network->heads(c.z, c.samples.state).logits, possible = c.samples.state.narrow(3, 6, 2);
+        const Tensor probability = torch::softmax(logits, 3).narrow(3, 1, 2);
+        QVERIFY(torch::equal(probability > 0.0, possible > 0.0));
+        const Case::Result hand = c.byHand(), autograd = c.byAutograd();
+        QVERIFY(std::abs(hand.sums.total - autograd.sums.total) < 1e-5 && std::abs(hand.sums.entropy - autograd.sums.entropy) < 1e-5);
+        QVERIFY(distance(torch::matmul(hand.marketGradient, c.network->named_parameters()["heads_market.weight"]), autograd.marketGradient) < 2e-4);
+        c.samples.state.narrow(3, 6, 2).zero_(); // there is but one thing to do, and nothing to learn of it
+        c.samples.action.zero_();
+        c.options.valueCoefficient = 0.0;
+        QVERIFY(std::abs(c.byHand().sums.entropy) < 1e-6);
+        QVERIFY(c.optimizer.gradients().abs().max().item<double>() < 1e-6);
+    }
+
+    void clippedValuesEqualAutograd()
+    {
+        torch::manual_seed(13);
+        Case c({10, 32, 1, 2, 2, 30, 7, true, true});
+        const double free = c.byHand().sums.total;
+        c.options.valueClipRange = 0.3;
+        c.samples.oldValue = c.network->heads(c.z, c.samples.state).value.detach() + 0.4 * torch::randn({2, 30, 7});
+        const Case::Result hand = c.byHand(), autograd = c.byAutograd();
+        QVERIFY(std::abs(hand.sums.total - free) > 1e-3);
+        QVERIFY(std::abs(hand.sums.total - autograd.sums.total) < 1e-5);
+        QVERIFY(distance(torch::matmul(hand.marketGradient, c.network->named_parameters()["heads_market.weight"]), autograd.marketGradient) < 2e-4);
     }
 
     // With a temperature and a weight of the entropy that differ from bar to bar.

@@ -91,6 +91,8 @@ private slots:
         QCOMPARE(report.features.size(), names.size());
         QVERIFY(report.features.front().share >= report.features.back().share && report.features.back().share < 1e-7);
         QVERIFY(!report.hasGates && !report.gatesAndDecisions && report.groups[0].gate == 0.0);
+        QCOMPARE(static_cast<std::int64_t>(report.attention.size()) * report.barsPerToken, scene.config.model.lookbackBars);
+        QVERIFY(std::abs(std::accumulate(report.attention.begin(), report.attention.end(), 0.0) - 1.0) < 1e-5);
     }
 
     // Fixed weights are told by name and summed by group. Nothing of a feature whose weight is 0 gets through: there all three ways agree, so of three groups at

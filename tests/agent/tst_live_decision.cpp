@@ -61,7 +61,7 @@ struct Batch {
         start = (static_cast<std::int64_t>(series.size()) - kRows) / patch * patch;
         const MarketTensors tensors(dataset, forecastHorizons(config), torch::kCPU);
         encoding = network->encoder()(tensors.stretches({start}, network->encoder()->contextRows(), kRows));
-        heads = network->heads(encoding.embedding, torch::from_blob(states.data(), {1, kRows, 1, privateSize}));
+        heads = network->heads(encoding.embedding, network->recall(torch::from_blob(states.data(), {1, kRows, 1, privateSize})).state);
         forecast = network->forecast(encoding.embedding);
     }
 
@@ -101,6 +101,28 @@ double furthest(const Tensor& a, const Tensor& b)
 class LiveDecisionTest : public QObject {
     Q_OBJECT
 private slots:
+    /// With recurrence an account brings its memory along; whoever brings none begins anew at each row.
+    void remembersAsTheBatchDoes()
+    {
+        RunConfig config = tinyConfig();
+        config.model.recurrentWidth = 6;
+        Batch batch(config);
+        LiveDecision live = batch.live();
+        for (std::size_t row = 0; row < static_cast<std::size_t>(batch.start); ++row)
+            pushRow(live, batch.series, row);
+        Tensor memory;
+        double forgetful = 0.0;
+        for (std::int64_t i = 0; i < kRows; ++i) {
+            pushRow(live, batch.series, static_cast<std::size_t>(batch.start + i));
+            const Decision decision = live.decide(batch.state(i), memory);
+            memory = decision.memory;
+            QVERIFY(std::abs(decision.value - batch.heads.value[0][i].item<float>()) < 1e-5);
+            QVERIFY(furthest(torch::tensor(decision.logits), batch.heads.logits[0][i]) < 1e-4);
+            forgetful = std::max(forgetful, std::abs(static_cast<double>(live.decide(batch.state(i)).value) - decision.value));
+        }
+        QVERIFY(forgetful > 1e-3);
+    }
+
     void equalsTheBatchAtEveryRow_data()
     {
         QTest::addColumn<bool>("cnn");

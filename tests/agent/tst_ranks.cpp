@@ -52,12 +52,21 @@ RunConfig fullRankConfig()
     return config;
 }
 
+/// The same with recurrence.
+RunConfig recurrentRankConfig()
+{
+    RunConfig config = withRecurrence(fullRankConfig());
+    config.account.episodeBars = 32; // so that episodes end while others go on remembering
+    return config;
+}
+
 void addConfigurations()
 {
     QTest::addColumn<RunConfig (*)()>("configuration");
     QTest::newRow("plain") << &rankConfig;
     QTest::newRow("ensemble, sized by calibrated confidence") << &sizedRankConfig;
     QTest::newRow("replay, exploration, memory and ensemble") << &fullRankConfig;
+    QTest::newRow("recurrence") << &recurrentRankConfig;
 }
 
 /// Runs `task` as each rank of a group, in a thread of its own; what a rank throws is kept. `onThisMachine`: as many ranks as they believe to be
@@ -102,6 +111,7 @@ struct Run {
     CollectingSink sink;
     RunControl control;
     std::vector<std::vector<std::string>> weights; ///< of each rank, at the start of each iteration
+    int onThisMachine = 0; ///< as for asRanks
 
     /// A calibration needs more outcomes than the tiny series has.
     static MarketData data(const RunConfig& config) { return {config.sizing.method == "fixed" ? tinySeries() : smallSeries()}; }
@@ -137,7 +147,7 @@ struct Run {
             Trainer trainer(folder, config, sink, control, data, &group);
             trainer.setHooks(hooks);
             trainer.run(resume);
-        });
+        }, onThisMachine);
     }
 
     fs::path checkpoint() const { return path / "checkpoints" / findCheckpoint(path / "checkpoints", "latest").value(); }
@@ -330,6 +340,43 @@ private slots:
         QCOMPARE(ranks.sink.all<protocol::Evaluation>().size(), alone.sink.all<protocol::Evaluation>().size());
         const auto a = ranks.sink.all<protocol::Evaluation>().back(), b = alone.sink.all<protocol::Evaluation>().back();
         QVERIFY(std::abs(a.rows[0].totalReturn - b.rows[0].totalReturn) < 1e-3);
+    }
+
+    /// Of ranks on several machines gradients are summed bucket by bucket during the backward pass, unless somebody looks at a rank's part of them before: on two
+    /// ranks, whose sums have one order only, the same bits either way, and those of ranks that share memory.
+    void sumsThatOverlapAreTheSameBits_data()
+    {
+        addConfigurations();
+        QTest::newRow("several buckets, of two threads each") << +[] {
+            RunConfig config = rankConfig();
+            config.model.width = 96;
+            config.model.headWidth = 64;
+            config.ppo.stretchesPerMinibatch = 4;
+            config.threads = 2;
+            config.train.steps = 128 * 2;
+            return config;
+        };
+    }
+    void sumsThatOverlapAreTheSameBits()
+    {
+        using Configuration = RunConfig (*)();
+        QFETCH(Configuration, configuration);
+        RunConfig config = configuration();
+        Run overlapping, looking, sharing;
+        overlapping.onThisMachine = looking.onThisMachine = 1;
+        QVERIFY(!failed(overlapping.train(config, 2)));
+        int looks = 0;
+        QVERIFY(!failed(looking.train(config, 2, false, [&looks](int rank) {
+            TrainingHooks hooks;
+            hooks.beforeStep = [&looks, rank](std::int64_t, torch::Tensor&) { looks += rank == 0 ? 1 : 0; };
+            return hooks;
+        })));
+        QVERIFY(looks > 0);
+        config.threads *= 2; // which two ranks of a machine divide
+        QVERIFY(!failed(sharing.train(config, 2)));
+        setThreads(1);
+        QVERIFY(overlapping.weights == looking.weights);
+        QVERIFY(overlapping.weights == sharing.weights);
     }
 
     void allRanksHaveTheSameWeights()

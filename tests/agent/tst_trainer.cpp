@@ -11,6 +11,7 @@
 #include "agent/ppo/Checkpoint.h"
 #include "agent/ppo/RolloutBuffer.h"
 #include "base/Error.h"
+#include "base/Json.h"
 #include "base/ReadFile.h"
 #include "models/ModelFactory.h"
 #include "models/ModelFile.h"
@@ -158,6 +159,49 @@ private slots:
         config.model.precision = "bfloat16";
         config.sizing.method = "confidence";
         resumesUndisturbed(config);
+    }
+
+    void stoppedAndResumedWithRecurrenceIsUndisturbed()
+    {
+        RunConfig config = withRecurrence(withEveryMechanism(tinyConfig()));
+        config.train.evaluateEvery = 2;
+        resumesUndisturbed(config);
+    }
+
+    void aCheckpointWithoutTheAccountsMemoryIsRefused()
+    {
+        const RunConfig config = withRecurrence(tinyConfig());
+        Run run;
+        run.train(config);
+        const fs::path file = run.finalCheckpoint() / "checkpoint.json";
+        Json index = readJsonFile(file);
+        QCOMPARE(index["sha256"].erase("recurrence.safetensors"), std::size_t{1});
+        std::ofstream(file) << index.dump();
+        const auto failure = failureOf([&] { run.train(config, true); });
+        QVERIFY(failure && failure->kind == ErrorKind::Corrupt && failure->says("recurrence.safetensors"));
+    }
+
+    /// Where the state says that an action is impossible, it is not taken, whatever the weights.
+    void whatIsImpossibleIsNotDone()
+    {
+        RunConfig config = tinyConfig();
+        config.account.actions = "orders";
+        config.account.maxPositions = 2;
+        config.model.holdBias = 0.0;
+        std::int64_t impossible = 0, taken = 0;
+        TrainingHooks hooks;
+        hooks.afterRollout = [&](std::int64_t, RolloutBuffer& buffer) {
+            const torch::Tensor possible = buffer.state.narrow(3, static_cast<std::int64_t>(TradingEnv::kPossibleAt), 2) > 0.0;
+            for (const std::int64_t action : {1, 2}) {
+                const torch::Tensor isTaken = buffer.action == action, can = possible.select(3, action - 1);
+                impossible += (~can).sum().item<std::int64_t>();
+                taken += isTaken.sum().item<std::int64_t>();
+                QVERIFY(!(isTaken & ~can).any().item<bool>());
+            }
+        };
+        Run run;
+        run.train(config, false, hooks);
+        QVERIFY(impossible > 20 && taken > 20);
     }
 
     void anUpdateChangesTheWeightsAndTellsItsMetrics()
@@ -308,7 +352,7 @@ private slots:
     /// Not only the weights: a run whose one update was undone ends with the accounts of one that never began, else with others.
     void theAccountsAreRestoredToo()
     {
-        RunConfig config = tinyConfig();
+        RunConfig config = withRecurrence(tinyConfig());
         config.train.steps = 64; // one iteration
         Run undone, learned, stopped;
         undone.train(config, false, spoilAt("gradient", [](std::int64_t) { return true; }));
@@ -319,6 +363,9 @@ private slots:
         QCOMPARE(nansCaught(undone.sink).size(), std::size_t{1});
         QVERIFY(accountsOf(undone) == accountsOf(stopped));
         QVERIFY(accountsOf(undone) != accountsOf(learned));
+        const auto remembered = [](const Run& run) { return readCheckpoint(run.finalCheckpoint()).recurrence.value().tensors.at("memory").abs().max().item<float>(); };
+        QCOMPARE(remembered(undone), 0.0F);
+        QVERIFY(remembered(learned) > 0.0F);
     }
 
     void nanAfterNanEndsTheRunWithTheLastGoodWeights_data()

@@ -92,12 +92,21 @@ inline RunConfig withEveryMechanism(RunConfig config)
     config.replay.bars = 8;
     config.replay.accounts = 2;
     config.replay.capacity = 12;
+    config.replay.staleness = 8;
     config.explore.decay = "adaptive";
     config.explore.familiarity = 0.5;
     config.explore.temperature = 0.5;
     config.memory.capacity = 64;
     config.memory.similarity = 0.0;
     config.memory.prior = 2.0;
+    return config;
+}
+
+/// With recurrence replay serves the forecast alone.
+inline RunConfig withRecurrence(RunConfig config)
+{
+    config.model.recurrentWidth = 4;
+    config.replay.staleness = 0;
     return config;
 }
 
