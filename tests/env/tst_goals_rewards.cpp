@@ -98,11 +98,12 @@ private slots:
         options.maxPositions = 2;
         options.goal = {.period = GoalPeriod::Holding, .least = 0.4, .most = 1.0, .inState = true};
         TradingEnv env(market, options);
+        constexpr std::size_t progress = TradingEnv::kPossibleAt + 2; // after what is possible
         stepAll(env, 1);
-        QCOMPARE(env.observation()[13], 0.0F);
+        QCOMPARE(env.observation()[progress], 0.0F);
         stepAll(env, 0); // at 100, marked at 120: 20 % of 40 %
-        QVERIFY(near(double(env.observation()[13]), 0.5));
-        QCOMPARE(env.observation()[14], 0.0F);
+        QVERIFY(near(double(env.observation()[progress]), 0.5));
+        QCOMPARE(env.observation()[progress + 1], 0.0F);
     }
 
     // Ng, Harada and Russell: with the learner's own discount the shaped return of an episode differs from the plain one by the potentials at its two ends
