@@ -1,4 +1,5 @@
 // The real window, driven by real clicks, with a helper in the worker's place.
+#include <algorithm>
 #include <csignal>
 #include <set>
 
@@ -11,12 +12,14 @@
 #include <QPushButton>
 #include <QTableView>
 #include <QTextBrowser>
+#include <QThread>
 
 #include "GuiTest.h"
 #include "RecordedRun.h"
 #include "app/gui/charts/ChartGrid.h"
 #include "app/gui/charts/TimeSeriesChart.h"
 #include "app/gui/training/RunForm.h"
+#include "app/gui/training/RunRegistry.h"
 #include "app/gui/training/RunTable.h"
 #include "app/gui/training/TrainingTab.h"
 
@@ -61,6 +64,14 @@ private slots:
         QTRY_VERIFY(find<QPlainTextEdit>(window, "logText")->toPlainText().contains("worker stopped"));
     }
 
+    void coresAreShared()
+    {
+        QCOMPARE(RunRegistry::threadsBeside(0, 8), std::int64_t{0}); // all of them
+        QCOMPARE(RunRegistry::threadsBeside(1, 8), std::int64_t{4});
+        QCOMPARE(RunRegistry::threadsBeside(2, 8), std::int64_t{2});
+        QCOMPARE(RunRegistry::threadsBeside(9, 8), std::int64_t{1});
+    }
+
     void severalRunsGoAtOnce()
     {
         WindowFixture fixture;
@@ -74,6 +85,12 @@ private slots:
         for (int i = 0; i < 3; ++i)
             QTRY_VERIFY(registry.at(i)->store()->metrics());
         QCOMPARE(registry.liveCount(), 3);
+        for (int i = 0; i < 3; ++i) { // the latest first: each an equal share of the cores beside those that were live
+            const auto& notices = registry.at(i)->store()->notices();
+            QVERIFY(std::ranges::any_of(notices, [i](const protocol::Notice& n) {
+                return n.message == "threads = " + std::to_string(RunRegistry::threadsBeside(2 - i, QThread::idealThreadCount()));
+            }));
+        }
         QCOMPARE(find<QLabel>(window, "selectedRunName")->text(), "three");
         registry.at(1)->kill(); // one going down takes nobody along
         QTRY_COMPARE(registry.liveCount(), 2);
@@ -162,6 +179,23 @@ private slots:
         QTRY_VERIFY(find<QPlainTextEdit>(window, "logText")->toPlainText().contains("12 gaps"));
     }
 
+    // A run that is over wakes nobody: the charts that were out of sight are drawn when somebody scrolls to them, however late.
+    void chartsThatComeIntoSightAreDrawn()
+    {
+        WindowFixture fixture;
+        writeRunFolder(fixture.workspace / "over");
+        MainWindow& window = fixture.show();
+        auto* const table = find<RunTable>(window, "runTable");
+        QTRY_COMPARE(table->model()->rowCount(), 1);
+        table->select(window.registry().at(0));
+        QTRY_VERIFY(find<TimeSeriesChart>(window, "episodeReturnChart")->pointCount(0) > 0);
+        auto* const below = find<TimeSeriesChart>(window, "entropyCoefficientChart");
+        QTest::qWait(2000); // the timer sleeps by then
+        QCOMPARE(below->pointCount(0), std::size_t{0});
+        find<ChartGrid>(window, "learningPanel")->ensureWidgetVisible(below);
+        QTRY_VERIFY(below->pointCount(0) > 0);
+    }
+
     // Replay, exploration and memory are charted for the run that tells of them; for the other they take no place.
     void whatARunLearnsByBesidesIsChartedWhereItIsTold()
     {
@@ -181,16 +215,18 @@ private slots:
         for (const char* name : {"replayChart", "familiarityChart", "memoryChart", "recalledChart"})
             QTRY_VERIFY(!chart(name)->isHidden());
         auto* const grid = find<ChartGrid>(window, "learningPanel");
-        grid->ensureWidgetVisible(chart("memoryChart"));
-        QTRY_COMPARE(chart("memoryChart")->pointCount(0), std::size_t{60});
+        const auto pointsOf = [&](const char* name) { // looked for again while the grid is still being laid out
+            grid->ensureWidgetVisible(chart(name));
+            return chart(name)->pointCount(0);
+        };
+        QTRY_COMPARE(pointsOf("memoryChart"), std::size_t{60});
         std::set<std::pair<int, int>> places;
         for (const TimeSeriesChart* each : grid->charts())
             QVERIFY2(places.emplace(each->y(), each->x()).second, "two charts at one place");
         look("plain");
         for (const char* name : {"replayChart", "familiarityChart", "memoryChart", "recalledChart"})
             QTRY_VERIFY(chart(name)->isHidden());
-        grid->ensureWidgetVisible(chart("entropyCoefficientChart"));
-        QTRY_COMPARE(chart("entropyCoefficientChart")->pointCount(0), std::size_t{60});
+        QTRY_COMPARE(pointsOf("entropyCoefficientChart"), std::size_t{60});
     }
 
     void aRunFolderElsewhereIsOpened()

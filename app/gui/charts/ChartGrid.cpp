@@ -63,6 +63,14 @@ void ChartGrid::resizeEvent(QResizeEvent* event)
     arrange();
 }
 
+/// What comes into sight is told nothing of it, and the timer may sleep.
+void ChartGrid::scrollContentsBy(int dx, int dy)
+{
+    QScrollArea::scrollContentsBy(dx, dy);
+    for (TimeSeriesChart* chart : m_charts)
+        chart->wake();
+}
+
 void ChartGrid::arrange()
 {
     const int columns = std::clamp((viewport()->width() + kSpacing) / (kMinChartWidth + kSpacing), 1, kMaxColumns);

@@ -195,6 +195,8 @@ void TimeSeriesChart::markStale()
     m_context.timer.wake();
 }
 
+void TimeSeriesChart::wake() { m_context.timer.wake(); }
+
 bool TimeSeriesChart::refresh()
 {
     if (!isVisible() || visibleRegion().isEmpty())

@@ -98,6 +98,8 @@ public:
     /// The points within the visible x range; raw numbers, full precision.
     QByteArray toCsv() const;
 
+    /// Has the timer look at it again: it may have come into sight.
+    void wake();
     /// Brings the chart up to date when it is in sight; false when there was nothing to do.
     bool refresh();
 
