@@ -48,7 +48,7 @@ const std::array kFields{
     Field{"device", "device", "Device", "", 0, 0, kDeviceChoices, false, false,
           "Where the network runs; auto takes CUDA when there is one.", BTCAI_AT(device)},
     Field{"threads", "threads", "Threads", "", 0, 1024, {}, false, true,
-          "CPU threads of this run; 0 takes all cores. Written down resolved, since the last bits of a sum depend on it.", BTCAI_AT(threads)},
+          "CPU threads of this run; 0 takes all cores, or, in a window where other runs go on, an equal share. Written down resolved, since the last bits of a sum depend on it.", BTCAI_AT(threads)},
 
     Field{"train.steps", "steps", "Account steps", "steps", 1, 1e13, {}, true, false,
           "The run ends after this many account steps (bars times accounts), with the iteration that reaches them.", BTCAI_AT(train.steps)},

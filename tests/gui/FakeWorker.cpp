@@ -135,6 +135,9 @@ void sayRunInfo(const Start& start)
                 started = true;
                 state(WorkerState::Preparing, "reading the market");
                 sayRunInfo(*start);
+                const std::size_t threads = start->configToml.find("\nthreads = ");
+                if (threads != std::string::npos)
+                    say(Notice{"info", "threads", start->configToml.substr(threads + 1, start->configToml.find('\n', threads + 1) - threads - 1)});
                 state(WorkerState::Running);
             } else if (std::holds_alternative<Pause>(command)) {
                 paused = true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <QThread>
 #include <QtConcurrent/QtConcurrentRun>
 
 #include "agent/config/ConfigFile.h"
@@ -72,6 +73,9 @@ Run* RunRegistry::startNew(const RunConfig& config, const QString& name)
     if (code)
         throw Error(ErrorKind::Io, "{}: cannot make the folder for runs: {}", m_options.folder.string(), code.message());
 
+    RunConfig resolved = config;
+    if (config.threads == 0)
+        resolved.threads = threadsBeside(liveCount(), QThread::idealThreadCount());
     RunSummary summary;
     summary.folder = m_options.folder / toPath(name);
     summary.name = name;
@@ -79,9 +83,11 @@ Run* RunRegistry::startNew(const RunConfig& config, const QString& name)
     summary.totalSteps = config.train.steps;
     summary.changed = m_options.nowUtc();
     Run* const run = insert(std::move(summary), 0);
-    run->startNew(m_options.worker, toToml(config));
+    run->startNew(m_options.worker, toToml(resolved));
     return run;
 }
+
+std::int64_t RunRegistry::threadsBeside(int liveRuns, int cores) { return liveRuns == 0 ? 0 : std::max(1, cores / (liveRuns + 1)); }
 
 void RunRegistry::resumeFromDisk(Run* run) { run->resumeFromDisk(m_options.worker); }
 

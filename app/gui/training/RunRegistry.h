@@ -41,7 +41,11 @@ public:
     /// Why a run can't have this name; empty when it can.
     QString nameProblem(const QString& name) const;
 
-    /// Starts a worker on a new folder of that name. Throws Error when the workspace can't be made or the name is taken.
+    /// What a run takes whose configuration leaves the threads open: 0, all cores, where no other is live, else an equal share of them, so that workers do not crowd each
+    /// other out.
+    static std::int64_t threadsBeside(int liveRuns, int cores);
+
+    /// Starts a worker on a new folder of that name, with threadsBeside() those that are live. Throws Error when the workspace can't be made or the name is taken.
     Run* startNew(const RunConfig& config, const QString& name);
     void resumeFromDisk(Run* run);
     /// Loads what the run has on disk and remembers that it is looked at.
