@@ -10,7 +10,7 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr double kForgetBias = 1.0; // as in the encoder: what is new to the network is remembered at first
+constexpr double kForgetBias = 1.0;
 
 /// One autograd node for all steps, as lstmOverWindows is.
 class AccountScan : public torch::autograd::Function<AccountScan> {
@@ -69,11 +69,7 @@ AccountLstmImpl::AccountLstmImpl(std::int64_t inputs, std::int64_t width) : m_wi
 {
     m_input = register_module("input", torch::nn::Linear(inputs, 4 * width));
     m_recurrent = register_parameter("recurrent", torch::empty({4 * width, width}));
-    const torch::NoGradGuard guard;
-    for (std::int64_t gate = 0; gate < 4; ++gate)
-        torch::nn::init::orthogonal_(m_recurrent.narrow(0, gate * width, width));
-    m_input->bias.zero_();
-    m_input->bias.narrow(0, width, width).fill_(kForgetBias);
+    initializeLstm(m_input, m_recurrent, kForgetBias);
 }
 
 AccountMemory AccountLstmImpl::forward(const Tensor& state, const Tensor& memory, const Tensor& ended)

@@ -4,6 +4,16 @@ namespace btcai {
 
 using torch::Tensor;
 
+void initializeLstm(torch::nn::Linear& input, Tensor& recurrent, double forgetBias)
+{
+    const torch::NoGradGuard guard;
+    const std::int64_t width = recurrent.size(1);
+    for (std::int64_t gate = 0; gate < 4; ++gate)
+        torch::nn::init::orthogonal_(recurrent.narrow(0, gate * width, width));
+    input->bias.zero_();
+    input->bias.narrow(0, width, width).fill_(forgetBias);
+}
+
 void lstmStep(Tensor gate, const Tensor& cellBefore, Tensor cell, Tensor cellTanh, Tensor state)
 {
     const std::int64_t hidden = cell.size(1);

@@ -4,6 +4,9 @@
 
 namespace btcai {
 
+/// Initial weights: orthogonal recurrent ones [4H, H] gate by gate, no bias but that of the forget gate, by which what comes in is remembered at first.
+void initializeLstm(torch::nn::Linear& input, torch::Tensor& recurrent, double forgetBias);
+
 /// One step of an LSTM (Hochreiter and Schmidhuber 1997, with forget gate) without its matrix product, forward and backward, for autograd functions that
 /// run many. Rows are independent; gates are in order input, forget, output, cell.
 ///

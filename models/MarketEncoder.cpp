@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/Error.h"
+#include "models/LstmCell.h"
 #include "models/LstmScan.h"
 
 namespace btcai {
@@ -57,11 +58,7 @@ MarketEncoderImpl::MarketEncoderImpl(MarketEncoderOptions options) : m_options(o
         m_branchNames.emplace_back("lstm");
         m_lstmInput = register_module("lstm_input", nn::Linear(width, 4 * width));
         m_lstmRecurrent = register_parameter("lstm_recurrent", torch::empty({4 * width, width}));
-        torch::NoGradGuard guard;
-        for (std::int64_t gate = 0; gate < 4; ++gate)
-            nn::init::orthogonal_(m_lstmRecurrent.narrow(0, gate * width, width));
-        m_lstmInput->bias.zero_();
-        m_lstmInput->bias.narrow(0, width, width).fill_(kForgetBias);
+        initializeLstm(m_lstmInput, m_lstmRecurrent, kForgetBias);
     }
     if (options.useTransformer) {
         m_branchNames.emplace_back("transformer");
