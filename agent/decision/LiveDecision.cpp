@@ -103,6 +103,8 @@ Decision LiveDecision::decide(std::span<const float> state, const Tensor& memory
     if (size != m_network->options().privateSize)
         throw Error(ErrorKind::BadInput, "an account's state of {} numbers was given to a network that reads {}", size,
                     m_network->options().privateSize);
+    if (const std::int64_t remembered = 2 * m_network->options().recurrentWidth; memory.defined() && memory.numel() != remembered)
+        throw Error(ErrorKind::BadInput, "an account's memory of {} numbers was given to a network that remembers {}", memory.numel(), remembered);
 
     torch::InferenceMode guard;
     const MarketEncoding encoding = m_encoder.newest();

@@ -53,7 +53,7 @@ public:
     std::int64_t rowsUntilReady() const;
     /// At the newest row's close, for an account in this private state [S] (TradingEnv says what it holds). With recurrence an account is asked for at every
     /// row and brings the memory of its last decision; without one it begins an episode. Changes nothing, so many accounts may
-    /// ask. Throws Error(BadInput) before rowsUntilReady() is 0 or for a state of another size, and Error(Numeric) when an output is not finite:
+    /// ask. Throws Error(BadInput) before rowsUntilReady() is 0 or for a state or a memory of another size, and Error(Numeric) when an output is not finite:
     /// an error is no decision.
     Decision decide(std::span<const float> state, const torch::Tensor& memory = {});
 

@@ -121,6 +121,8 @@ private slots:
             forgetful = std::max(forgetful, std::abs(static_cast<double>(live.decide(batch.state(i)).value) - decision.value));
         }
         QVERIFY(forgetful > 1e-3);
+        const auto failure = failureOf([&] { live.decide(batch.state(0), torch::zeros({3})); });
+        QVERIFY(failure && failure->kind == ErrorKind::BadInput && failure->says("memory of 3 numbers"));
     }
 
     void equalsTheBatchAtEveryRow_data()
