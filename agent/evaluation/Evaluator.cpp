@@ -17,7 +17,6 @@ namespace {
 
 using torch::Tensor;
 
-constexpr std::int64_t kChunkRows = 1024;
 constexpr std::size_t kCurvePoints = 400;
 constexpr std::size_t kTradesShown = 200;
 

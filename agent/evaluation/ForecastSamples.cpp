@@ -8,7 +8,6 @@ namespace btcai {
 
 namespace {
 
-constexpr std::int64_t kChunkRows = 1024;
 constexpr std::size_t kForecastPoints = 300;
 constexpr double kOneDeviation = 0.6826894921370859; ///< of a Gaussian lies within one
 constexpr double kRegimeLevel = 0.9; ///< of the intervals whose coverage is told by regime

@@ -16,8 +16,6 @@ namespace {
 
 using torch::Tensor;
 
-constexpr std::int64_t kChunkRows = 1024;
-
 /// What the network says of each row.
 struct Outputs {
     Tensor logProbabilities; ///< [T, A]

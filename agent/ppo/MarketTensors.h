@@ -6,6 +6,8 @@
 
 namespace btcai {
 
+inline constexpr std::int64_t kChunkRows = 1024; ///< rows to encode at once where nothing is learned from them
+
 /// The dataset as the network reads it: the feature matrix once per device, and the forecast targets.
 class MarketTensors {
 public:

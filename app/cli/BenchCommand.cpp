@@ -25,7 +25,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-struct BenchOptions {
+struct TrainBenchOptions {
     std::int64_t iterations = 5;
     std::int64_t ranks = 0;
     bool json = false;
@@ -133,7 +133,7 @@ Json shareByWork(const Timing& t)
             {"rest", (t.total - known) / t.total}};
 }
 
-int runBenchTrain(const BenchOptions& options)
+int runBenchTrain(const TrainBenchOptions& options)
 {
     const RunConfig config = parseRunConfig("", "command line", options.fields);
     const int threads = setThreads(config.threads);
@@ -198,7 +198,7 @@ void addBenchCommand(CLI::App& app, Action& action)
     CLI::App* command = app.add_subcommand("bench", "Measure speed on this machine");
     command->require_subcommand(1);
     CLI::App* train = command->add_subcommand("train", "Rollout and update of the fused network, per bucket");
-    const auto options = std::make_shared<BenchOptions>();
+    const auto options = std::make_shared<TrainBenchOptions>();
     train->add_option("--iterations", options->iterations, "Timed iterations, after one to warm up")->check(CLI::Range(1, 10000))->capture_default_str();
     train->add_option("--ranks", options->ranks, "Processes that train together and share the threads")->check(CLI::Range(1, 4096));
     train->add_flag("--json", options->json, "Print JSON");

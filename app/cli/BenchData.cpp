@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct BenchOptions {
+struct DataBenchOptions {
     std::string data;
     std::string select = "all";
     std::size_t repeats = 5;
@@ -39,7 +39,7 @@ double medianSeconds(std::size_t repeats, const std::function<void()>& work)
     return median(seconds);
 }
 
-int runBenchData(const BenchOptions& options)
+int runBenchData(const DataBenchOptions& options)
 {
     const ScratchFolder scratch;
     const fs::path store = scratch.path() / "series.h5";
@@ -76,7 +76,7 @@ int runBenchData(const BenchOptions& options)
 void addBenchData(CLI::App& bench, Action& action)
 {
     CLI::App* command = bench.add_subcommand("data", "Import a file, open it from a store, compute its features and open them from the cache");
-    const auto options = std::make_shared<BenchOptions>();
+    const auto options = std::make_shared<DataBenchOptions>();
     command->add_option("--data", options->data, "The file to import")->required();
     command->add_option("--select", options->select, "Features: names, groups, default or all")->capture_default_str();
     command->add_option("--repeats", options->repeats, "Repetitions; medians are told")->check(CLI::Range(1, 1000))->capture_default_str();

@@ -24,7 +24,7 @@ constexpr std::size_t kWarmUp = 100;          ///< decisions that are not counte
 constexpr std::size_t kNormalizerRows = 5000; ///< what the normaliser is fitted on
 constexpr double kGoalMs = 2.0;
 
-struct BenchOptions {
+struct DecideBenchOptions {
     std::string bucket = "all";
     std::size_t decisions = 1000;
     bool json = false;
@@ -110,7 +110,7 @@ Json measuredBucket(Bucket bucket, std::size_t decisions)
         {"within_goal", percentile(latencies.wall, 0.99) < kGoalMs}};
 }
 
-int runBenchDecide(const BenchOptions& options)
+int runBenchDecide(const DecideBenchOptions& options)
 {
     std::vector<Bucket> buckets(kBuckets.begin(), kBuckets.end());
     if (options.bucket != "all")
@@ -150,7 +150,7 @@ void addBenchDecide(CLI::App& bench, Action& action)
 {
     CLI::App* command =
         bench.add_subcommand("decide", "One live decision from a new bar, features included, per bucket on one core");
-    const auto options = std::make_shared<BenchOptions>();
+    const auto options = std::make_shared<DecideBenchOptions>();
     command->add_option("--bucket", options->bucket, "A bucket, or all")->capture_default_str();
     command->add_option("--decisions", options->decisions, "Timed decisions a bucket, after a hundred to warm up")
         ->check(CLI::Range(200, 10'000'000))

@@ -16,7 +16,7 @@ namespace btcai::cli {
 
 namespace {
 
-struct BenchOptions {
+struct EnvBenchOptions {
     double seconds = 1.0;
     std::size_t repeats = 5;
     std::size_t threads = 0;
@@ -84,7 +84,7 @@ double stepsPerSecond(TradingEnv& env, const std::vector<std::vector<std::uint8_
     return static_cast<double>(steps * env.lanes()) / elapsed;
 }
 
-double measure(const std::shared_ptr<const Market>& market, const TradingEnvOptions& options, double stay, const BenchOptions& bench)
+double measure(const std::shared_ptr<const Market>& market, const TradingEnvOptions& options, double stay, const EnvBenchOptions& bench)
 {
     TradingEnv env(market, options);
     const auto actions = drawActions(env, stay);
@@ -101,7 +101,7 @@ constexpr bool kAssertions = false;
 constexpr bool kAssertions = true;
 #endif
 
-int runBenchEnv(const BenchOptions& bench)
+int runBenchEnv(const EnvBenchOptions& bench)
 {
     const auto market = std::make_shared<const Market>(makeSyntheticMarket({.bars = 200'000, .seed = 1}).series);
     Json rates = Json::array();
@@ -139,7 +139,7 @@ int runBenchEnv(const BenchOptions& bench)
 void addBenchEnv(CLI::App& bench, Action& action)
 {
     CLI::App* command = bench.add_subcommand("env", "Steps of the trading environment, with every cost and with the defaults");
-    const auto options = std::make_shared<BenchOptions>();
+    const auto options = std::make_shared<EnvBenchOptions>();
     command->add_option("--seconds", options->seconds, "Time for each figure")->check(CLI::Range(0.01, 600.0))->capture_default_str();
     command->add_option("--repeats", options->repeats, "Parts of that time; the median is told")->check(CLI::Range(1, 1000))->capture_default_str();
     command->add_option("--threads", options->threads, "Threads to go up to, doubling; 0 for all cores")->check(CLI::Range(0, 1024))->capture_default_str();

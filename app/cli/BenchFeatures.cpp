@@ -20,7 +20,7 @@ namespace {
 constexpr double kTaLibRate = 110e6;
 constexpr std::size_t kBlockBars = 512;
 
-struct BenchOptions {
+struct FeaturesBenchOptions {
     std::size_t bars = 500'000;
     std::string select = "all";
     std::size_t threads = 1;
@@ -50,7 +50,7 @@ struct MatrixTiming {
     double cpuSeconds = 0.0; ///< median
 };
 
-MatrixTiming timeMatrix(const BarSeries& series, std::span<const std::string> names, const BenchOptions& options)
+MatrixTiming timeMatrix(const BarSeries& series, std::span<const std::string> names, const FeaturesBenchOptions& options)
 {
     std::vector<double> wall, cpu;
     for (std::size_t repeat = 0; repeat < options.repeats; ++repeat) {
@@ -69,7 +69,7 @@ std::int64_t peakMemoryBytes()
     return 1024 * static_cast<std::int64_t>(usage.ru_maxrss);
 }
 
-int runBenchFeatures(const BenchOptions& options)
+int runBenchFeatures(const FeaturesBenchOptions& options)
 {
     const auto names = resolveFeatureSelection(options.select);
     const BarSeries series = makeSyntheticMarket({.bars = options.bars, .seed = 1}).series;
@@ -121,7 +121,7 @@ int runBenchFeatures(const BenchOptions& options)
 void addBenchFeatures(CLI::App& bench, Action& action)
 {
     CLI::App* command = bench.add_subcommand("features", "All kernels over a synthetic market, together and one by one");
-    const auto options = std::make_shared<BenchOptions>();
+    const auto options = std::make_shared<FeaturesBenchOptions>();
     command->add_option("--bars", options->bars, "Bars of the market")->check(CLI::Range(1, 100'000'000))->capture_default_str();
     command->add_option("--select", options->select, "Features: names, groups, default or all")->capture_default_str();
     command->add_option("--threads", options->threads, "Threads of the matrix; the figure is for one")->check(CLI::Range(1, 1024))->capture_default_str();

@@ -24,7 +24,7 @@ namespace {
 constexpr std::array kLevels{0.6, 0.9};
 constexpr std::array kPolicies{"argmax", "sampled"};
 
-struct BenchOptions {
+struct LearnBenchOptions {
     std::string task = "planted";
     std::string control = "none";
     std::size_t seeds = 3;
@@ -100,7 +100,7 @@ struct SeedResult {
     Json json;
 };
 
-RunConfig configOf(const BenchOptions& options, std::size_t seed)
+RunConfig configOf(const LearnBenchOptions& options, std::size_t seed)
 {
     const PlantedTask& task = findPlantedTask(options.task);
     RunConfig config = task.config(static_cast<std::int64_t>(seed));
@@ -119,7 +119,7 @@ RunConfig configOf(const BenchOptions& options, std::size_t seed)
     return config;
 }
 
-SeedResult learn(const BenchOptions& options, std::size_t seed)
+SeedResult learn(const LearnBenchOptions& options, std::size_t seed)
 {
     const RunConfig config = configOf(options, seed);
     SyntheticMarketOptions marketOptions = findPlantedTask(options.task).market(seed);
@@ -188,7 +188,7 @@ Json modelOf(const RunConfig& config)
             {"entropy_coefficient", config.ppo.entropyCoefficient}};
 }
 
-int runBenchLearn(const BenchOptions& options)
+int runBenchLearn(const LearnBenchOptions& options)
 {
     std::vector<SeedResult> seeds;
     Json details = Json::array();
@@ -250,7 +250,7 @@ void addBenchLearn(CLI::App& bench, Action& action)
     CLI::App* command = bench.add_subcommand(
         "learn", "Training seconds and market bars until 60 % and 90 % of the attainable profit on a market with "
                  "a planted signal; evaluation is not counted");
-    const auto options = std::make_shared<BenchOptions>();
+    const auto options = std::make_shared<LearnBenchOptions>();
     command->add_option("--task", options->task, "The task: planted, detail, order or far")->capture_default_str();
     command->add_option("--control", options->control, "Without the branch that the task is for, or on a scrambled signal; else the task itself")
         ->check(CLI::IsMember({"none", "without", "scrambled"}))

@@ -17,7 +17,7 @@ namespace btcai::cli {
 
 namespace {
 
-struct BenchOptions {
+struct PpoBenchOptions {
     std::string task = "cartpole";
     std::size_t seeds = 10;
     std::int64_t steps = 100'000;
@@ -33,7 +33,7 @@ struct Speed {
 };
 
 /// Training from the start with the defaults of MlpPpoOptions, after one iteration to warm up.
-Speed measureSpeed(const ReferenceTask& task, const BenchOptions& bench)
+Speed measureSpeed(const ReferenceTask& task, const PpoBenchOptions& bench)
 {
     Speed speed;
     for (std::size_t run = 0; run < bench.runs; ++run) {
@@ -102,7 +102,7 @@ Learning measureLearning(const ReferenceTask& task, std::size_t seeds)
                         known ? fmt::format("{:.0f} steps", typical) : fmt::format("more than {} steps", task.maxSteps))};
 }
 
-int runBenchPpo(const BenchOptions& bench)
+int runBenchPpo(const PpoBenchOptions& bench)
 {
     const ReferenceTask& task = findReferenceTask(bench.task);
     setThreads(1);
@@ -153,7 +153,7 @@ void addBenchPpo(CLI::App& bench, Action& action)
 {
     CLI::App* command = bench.add_subcommand("ppo", "PPO with a small network on a task whose right answer is known: steps per second, "
                                                     "and steps until solved");
-    const auto options = std::make_shared<BenchOptions>();
+    const auto options = std::make_shared<PpoBenchOptions>();
     command->add_option("--task", options->task, "The task")->capture_default_str();
     command->add_option("--seeds", options->seeds, "Seeds to learn with; 0 for the speed alone")->check(CLI::Range(0, 10000))->capture_default_str();
     command->add_option("--steps", options->steps, "Steps of each timed run")->check(CLI::Range(1, 1'000'000'000))->capture_default_str();

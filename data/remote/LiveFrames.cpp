@@ -12,7 +12,7 @@ namespace {
 
 using live::Event;
 
-FeedRules rulesOf(Exchange exchange)
+FeedRules feedRulesOf(Exchange exchange)
 {
     switch (exchange) {
     case Exchange::Binance: return {.saysClosed = true};
@@ -146,7 +146,7 @@ double parseUtcFraction(std::string_view text)
 }
 
 LiveFrames::LiveFrames(Exchange exchange, std::string symbol, std::int64_t intervalSeconds)
-    : m_exchange(exchange), m_symbol(std::move(symbol)), m_interval(intervalSeconds), m_rules(rulesOf(exchange))
+    : m_exchange(exchange), m_symbol(std::move(symbol)), m_interval(intervalSeconds), m_rules(feedRulesOf(exchange))
 {
     const auto isPlain = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '/' || c == '_' || c == '.'; };
     if (m_symbol.empty() || m_symbol.size() > 40 || !std::ranges::all_of(m_symbol, isPlain))

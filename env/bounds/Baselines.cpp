@@ -8,6 +8,7 @@
 #include "base/Rng.h"
 #include "data/dataset/OptionRange.h"
 #include "env/NameList.h"
+#include "env/metrics/Performance.h"
 
 namespace btcai {
 
@@ -15,7 +16,6 @@ namespace {
 
 constexpr std::array<std::string_view, kBaselines.size()> kNames{"cash", "buy-and-hold", "volatility-target", "ma-cross", "mean-reversion",
                                                                  "grid", "random"};
-constexpr double kSecondsPerYear = 365.0 * 86400.0;
 
 void requirePositive(const char* name, double value)
 {

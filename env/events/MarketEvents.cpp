@@ -8,12 +8,11 @@
 #include "base/Error.h"
 #include "base/Rng.h"
 #include "env/NameList.h"
+#include "env/metrics/Performance.h"
 
 namespace btcai {
 
 namespace {
-
-constexpr double kSecondsPerYear = 365.0 * 86400.0;
 
 struct KindInfo {
     std::string_view name;

@@ -10,8 +10,6 @@ namespace btcai {
 
 namespace {
 
-constexpr double kSecondsPerYear = 365.0 * 86400.0;
-
 double largestDrawdown(std::span<const double> equity)
 {
     double peak = equity.front();

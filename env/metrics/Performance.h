@@ -5,6 +5,8 @@
 
 namespace btcai {
 
+inline constexpr double kSecondsPerYear = 365.0 * 86400.0; ///< the market never closes
+
 /// How an equity curve did. Shares, not per cent; annualised figures use 365 days, since the market never closes.
 struct Performance {
     double totalReturn = 0.0;  ///< last / first - 1
