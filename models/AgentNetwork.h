@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include "models/AccountLstm.h"
 #include "models/ForecastShape.h"
 #include "models/HeadPass.h"
 #include "models/MarketEncoder.h"
+#include "models/Torch.h"
 
 namespace btcai {
 

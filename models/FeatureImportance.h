@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include <torch/torch.h>
+#include "models/Torch.h"
 
 namespace btcai {
 

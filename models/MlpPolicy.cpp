@@ -4,10 +4,9 @@
 #include <cmath>
 #include <numbers>
 
-#include <torch/torch.h>
-
 #include "base/Error.h"
 #include "base/Rng.h"
+#include "models/Torch.h"
 
 namespace btcai {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <torch/torch.h>
+#include "models/Torch.h"
 
 namespace btcai {
 

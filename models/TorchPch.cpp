@@ -1,2 +1,2 @@
 // Exists so that the precompiled torch header has a target of its own, which the others reuse.
-#include <torch/torch.h>
+#include "models/Torch.h"

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <vector>
 
-#include <torch/torch.h>
+#include "models/Torch.h"
 
 namespace btcai {
 

@@ -11,10 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include <torch/torch.h>
-
 #include "agent/distributed/RankOptions.h"
 #include "base/Error.h"
+#include "models/Torch.h"
 
 namespace btcai {
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include <torch/torch.h>
+#include "models/Torch.h"
 
 namespace btcai {
 

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include "agent/ppo/Adam.h"
+#include "models/Torch.h"
 
 namespace btcai {
 

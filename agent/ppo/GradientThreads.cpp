@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <torch/torch.h>
+#include "models/Torch.h"
 
 namespace btcai {
 

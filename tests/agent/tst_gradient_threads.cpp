@@ -2,11 +2,10 @@
 #include <set>
 #include <stdexcept>
 
-#include <torch/torch.h>
-
 #include <QTest>
 
 #include "agent/ppo/GradientThreads.h"
+#include "models/Torch.h"
 
 using namespace btcai;
 

@@ -3,6 +3,8 @@
 #include <limits>
 
 #include <QTest>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim/adam.h>
 
 #include "agent/ppo/Collector.h"
 #include "agent/ppo/FlatAdam.h"

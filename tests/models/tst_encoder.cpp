@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include <QTest>
+#include <torch/nn/functional.h>
 
 #include "base/Error.h"
 #include "models/MarketEncoder.h"

@@ -1,5 +1,6 @@
 // The window LSTM against libtorch's own, which runs every window apart.
 #include <QTest>
+#include <torch/nn/modules/rnn.h>
 
 #include "models/LstmScan.h"
 #include "tests/support/TorchGateOrder.h"

@@ -3,10 +3,10 @@
 #include <limits>
 
 #include <QTest>
-#include <torch/torch.h>
 
 #include "base/Rng.h"
 #include "models/MlpPolicy.h"
+#include "models/Torch.h"
 #include "tests/support/Failure.h"
 
 using namespace btcai;
