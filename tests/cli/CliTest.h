@@ -28,18 +28,28 @@ struct CliResult {
     QByteArray shown() const { return "exit " + QByteArray::number(code) + "\n" + out.right(1500) + "\n" + err.right(1500); }
 };
 
-inline CliResult runProgram(const QString& program, const QStringList& arguments)
+/// Waits for a started program, longer than the slowest machine under the sanitizers needs.
+inline CliResult resultOf(QProcess& process)
 {
-    QProcess process;
-    process.start(program, arguments);
+    constexpr int kPatienceMs = 300'000;
     CliResult result;
-    if (process.waitForFinished(60'000) && process.exitStatus() == QProcess::NormalExit)
+    const bool ended = process.waitForFinished(kPatienceMs) || process.state() == QProcess::NotRunning;
+    if (ended && process.error() != QProcess::FailedToStart && process.exitStatus() == QProcess::NormalExit)
         result.code = process.exitCode();
     process.kill();
     process.waitForFinished();
     result.out = process.readAllStandardOutput();
     result.err = process.readAllStandardError();
+    if (!ended)
+        result.err += "\nkilled: it had not ended after " + QByteArray::number(kPatienceMs / 1000) + " s";
     return result;
+}
+
+inline CliResult runProgram(const QString& program, const QStringList& arguments)
+{
+    QProcess process;
+    process.start(program, arguments);
+    return resultOf(process);
 }
 
 inline CliResult runBtcai(const QStringList& arguments) { return runProgram(BTCAI_EXECUTABLE, arguments); }

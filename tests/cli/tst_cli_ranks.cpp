@@ -163,12 +163,7 @@ private:
         for (int i = 0; i < 3000 && latest(run).empty() && process.state() != QProcess::NotRunning; ++i)
             process.waitForFinished(10);
         disturb(process.processId());
-        CliResult result;
-        if (process.waitForFinished(60'000) && process.exitStatus() == QProcess::NormalExit)
-            result.code = process.exitCode();
-        result.out = process.readAllStandardOutput();
-        result.err = process.readAllStandardError();
-        return result;
+        return resultOf(process);
     }
 
     void resumesAsUndisturbed(const QString& run)

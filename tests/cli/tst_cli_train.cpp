@@ -314,11 +314,11 @@ private slots:
         const QString steps = "64000"; // 500 iterations: some seconds
         QProcess process;
         process.start(BTCAI_EXECUTABLE, QStringList{"train", "--data", m_data, "--run", run, "--steps", steps} + options);
-        QTRY_VERIFY_WITH_TIMEOUT(readText(run + "/events.jsonl").find("\"metrics\"") != std::string::npos, 30'000);
+        QTRY_VERIFY_WITH_TIMEOUT(readText(run + "/events.jsonl").find("\"metrics\"") != std::string::npos, 120'000);
         const CliResult second = runBtcai({"train", "--resume", "--run", run});
         QVERIFY2(second.code == 2 && second.says("another process is running this run"), second.shown());
         ::kill(static_cast<pid_t>(process.processId()), SIGINT);
-        QVERIFY(process.waitForFinished(30'000));
+        QVERIFY(process.waitForFinished(120'000));
         QCOMPARE(process.exitStatus(), QProcess::NormalExit);
         const QByteArray out = process.readAllStandardOutput();
         QVERIFY2(process.exitCode() == 130 && out.contains("go on with: btcai train --resume --run"), out);
@@ -338,9 +338,9 @@ private slots:
         const QStringList options = QStringList{"--seed", "7", "--steps", "1280"} + tinyRun();
         QProcess process;
         process.start(BTCAI_EXECUTABLE, QStringList{"train", "--data", m_data, "--run", run} + options);
-        QTRY_VERIFY_WITH_TIMEOUT(readText(run + "/events.jsonl").find("\"preparing\"") != std::string::npos, 30'000);
+        QTRY_VERIFY_WITH_TIMEOUT(readText(run + "/events.jsonl").find("\"preparing\"") != std::string::npos, 120'000);
         ::kill(static_cast<pid_t>(process.processId()), SIGTERM);
-        QVERIFY(process.waitForFinished(30'000));
+        QVERIFY(process.waitForFinished(120'000));
         QVERIFY2(process.exitCode() == 130 || process.exitCode() == 0, process.readAllStandardError());
         const CliResult resumed = runBtcai({"train", "--resume", "--run", run, "--json"});
         QVERIFY2(resumed.code == 0, resumed.shown());

@@ -60,7 +60,7 @@ public:
     /// The exit code; -1 for a crash.
     int exitCode()
     {
-        if (m_process.state() != QProcess::NotRunning && !m_process.waitForFinished(30'000))
+        if (m_process.state() != QProcess::NotRunning && !m_process.waitForFinished(120'000))
             return -2;
         return m_process.exitStatus() == QProcess::NormalExit ? m_process.exitCode() : -1;
     }
