@@ -53,6 +53,7 @@ void RangeFetcher::start(std::vector<PageRequest> ranges, Handlers handlers)
     m_ranges = std::move(ranges);
     m_handlers = std::move(handlers);
     m_running = true;
+    m_backoff.reset();
     const std::uint64_t run = ++m_run;
     m_services.delays->after(0.0, this, [this, run] {
         if (run == m_run)
