@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -150,7 +152,7 @@ std::unique_ptr<SharedRows> RankGroup::makeSharedRows(std::int64_t columns)
         return rows;
     const auto attempt = [&](auto&&... place) {
         try {
-            rows = std::make_unique<SharedRows>(place..., 2 * size(), columns);
+            rows = std::make_unique<SharedRows>(place..., size(), columns);
         } catch (const Error& error) {
             logInfo("rank {}: gradients go through sockets: {}", rank(), error.what());
         }
@@ -160,8 +162,11 @@ std::unique_ptr<SharedRows> RankGroup::makeSharedRows(std::int64_t columns)
     const std::string place = share(rows ? rows->place() : std::string());
     if (!leads() && !place.empty())
         attempt(place);
-    const std::vector<double> all = gather(std::vector<double>{rows ? 1.0 : 0.0});
-    if (std::ranges::find(all, 0.0) != all.end())
+    Tensor processes = torch::empty({size()}, torch::kInt64);
+    gather(torch::tensor({rows ? static_cast<std::int64_t>(::getpid()) : 0}, torch::kInt64), processes);
+    if (rows && processes.min().item<std::int64_t>() > 0)
+        rows->enter(rank(), {processes.data_ptr<std::int64_t>(), static_cast<std::size_t>(size())});
+    else
         rows.reset();
     return rows;
 }
@@ -173,17 +178,40 @@ void RankGroup::sum(std::vector<Tensor> tensors)
         sumThroughSockets(tensors);
         return;
     }
+    const std::int64_t turn = size() * (m_links->turn++ % 2);
     Tensor total = large->view({-1});
     tensors.erase(large);
-    if (tensors.empty())
-        tensors.push_back(torch::zeros({1})); // by which they meet
-    const Tensor rows = m_links->rows->values().narrow(0, size() * (m_links->turn++ % 2), size());
-    rows[rank()].copy_(total);
-    sumThroughSockets(tensors); // ends when all have written
-    torch::add_out(total, rows[0], rows[1]);
-    for (int r = 2; r < size(); ++r)
-        total.add_(rows[r]);
+    const auto write = [&](const Tensor& all, const Tensor& own) {
+        const Tensor rows = all.narrow(0, turn, size()).narrow(1, 0, own.numel());
+        rows[rank()].copy_(own.view({-1}));
+        return rows;
+    };
+    const auto add = [&](const Tensor& rows, Tensor sum) { // in order, so that all get the same bits
+        torch::add_out(sum, rows[0], rows[1]);
+        for (int r = 2; r < size(); ++r)
+            sum.add_(rows[r]);
+    };
+    SharedRows& shared = *m_links->rows;
+    const auto isNote = [](const Tensor& tensor) {
+        return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat64 && tensor.numel() <= SharedRows::kNotes;
+    };
+    const Tensor rows = write(shared.values(), total);
+    if (tensors.size() == 1 && isNote(tensors[0])) {
+        const Tensor notes = write(shared.notes(), tensors[0]);
+        meetInMemory();
+        add(notes, tensors[0].view({-1}));
+    } else if (tensors.empty()) {
+        meetInMemory();
+    } else {
+        sumThroughSockets(tensors); // ends when all have written
+    }
+    add(rows, total);
     // A row is written again in the next turn but one: then all have met in the next, and before it had read this one.
+}
+
+void RankGroup::meetInMemory()
+{
+    guarded([this] { m_links->rows->meet(m_options.timeout); });
 }
 
 void RankGroup::sumThroughSockets(const std::vector<Tensor>& tensors)

@@ -105,6 +105,7 @@ private:
     template <typename Call>
     void guarded(Call&& call);
     std::unique_ptr<SharedRows> makeSharedRows(std::int64_t columns);
+    void meetInMemory();
     void sumThroughSockets(const std::vector<torch::Tensor>& tensors);
     void broadcast(torch::Tensor& tensor);
     bool isSet(const std::string& key);

@@ -3,10 +3,13 @@
 #include <cerrno>
 #include <cstring>
 #include <random>
+#include <thread>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/Error.h"
@@ -15,13 +18,13 @@ namespace btcai {
 
 namespace {
 
-/// Before the values: a number by which the others know that it is this memory that they found.
-constexpr std::size_t kHeader = 64;
+using SteadyClock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
-std::size_t bytesOf(std::int64_t rows, std::int64_t columns)
-{
-    return kHeader + static_cast<std::size_t>(rows * columns) * sizeof(float);
-}
+/// What it begins with: a number by which the others know that it is this memory that they found.
+constexpr std::size_t kKeyBytes = 64;
+constexpr auto kWatchful = 2ms; ///< of a wait, without sleeping: ranks with equal work come within that
+constexpr auto kNap = 100us;
 
 [[noreturn]] void refuse(std::string_view what, int error)
 {
@@ -36,7 +39,14 @@ std::uint64_t drawnKey()
 
 } // namespace
 
-SharedRows::SharedRows(std::int64_t rows, std::int64_t columns) : m_bytes(bytesOf(rows, columns))
+std::size_t SharedRows::bytesOf(int members, std::int64_t columns)
+{
+    const auto rows = static_cast<std::size_t>(2 * members);
+    return kKeyBytes + static_cast<std::size_t>(members) * sizeof(Presence) +
+           rows * (static_cast<std::size_t>(kNotes) * sizeof(double) + static_cast<std::size_t>(columns) * sizeof(float));
+}
+
+SharedRows::SharedRows(int members, std::int64_t columns) : m_members(members), m_columns(columns), m_bytes(bytesOf(members, columns))
 {
     m_file = ::memfd_create("btcai-ranks", MFD_CLOEXEC);
     if (m_file < 0)
@@ -44,7 +54,7 @@ SharedRows::SharedRows(std::int64_t rows, std::int64_t columns) : m_bytes(bytesO
     try {
         if (const int error = ::posix_fallocate(m_file, 0, static_cast<off_t>(m_bytes)))
             refuse(fmt::format("{} bytes cannot be had", m_bytes), error);
-        map(rows, columns);
+        map();
     } catch (...) {
         ::close(m_file);
         throw;
@@ -54,8 +64,8 @@ SharedRows::SharedRows(std::int64_t rows, std::int64_t columns) : m_bytes(bytesO
     m_place = fmt::format("{} {} {}", ::getpid(), m_file, key);
 }
 
-SharedRows::SharedRows(const std::string& place, std::int64_t rows, std::int64_t columns)
-    : m_bytes(bytesOf(rows, columns)), m_place(place)
+SharedRows::SharedRows(const std::string& place, int members, std::int64_t columns)
+    : m_members(members), m_columns(columns), m_bytes(bytesOf(members, columns)), m_place(place)
 {
     int process = 0, number = 0;
     unsigned long long key = 0;
@@ -70,7 +80,7 @@ SharedRows::SharedRows(const std::string& place, std::int64_t rows, std::int64_t
             static_cast<std::size_t>(found.st_size) != m_bytes)
             throw Error(ErrorKind::Io, "shared memory: what was found there has not the {} bytes that belong there",
                         m_bytes);
-        map(rows, columns);
+        map();
     } catch (...) {
         ::close(m_file);
         throw;
@@ -84,16 +94,69 @@ SharedRows::SharedRows(const std::string& place, std::int64_t rows, std::int64_t
 
 SharedRows::~SharedRows()
 {
+    if (m_member >= 0)
+        presence(m_member).isGone = 1;
+    for (const int process : m_processes)
+        if (process >= 0)
+            ::close(process);
     ::munmap(m_memory, m_bytes);
     ::close(m_file);
 }
 
-void SharedRows::map(std::int64_t rows, std::int64_t columns)
+void SharedRows::map()
 {
     m_memory = ::mmap(nullptr, m_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m_file, 0);
     if (m_memory == MAP_FAILED)
         refuse("cannot be mapped", errno);
-    m_values = torch::from_blob(static_cast<char*>(m_memory) + kHeader, {rows, columns});
+    // Zero bytes are a Presence that has come to no meeting.
+    char* const notes = reinterpret_cast<char*>(&presence(m_members));
+    m_notes = torch::from_blob(notes, {2 * m_members, kNotes}, torch::kFloat64);
+    m_values = torch::from_blob(notes + m_notes.nbytes(), {2 * m_members, m_columns});
+}
+
+SharedRows::Presence& SharedRows::presence(int member)
+{
+    return reinterpret_cast<Presence*>(static_cast<char*>(m_memory) + kKeyBytes)[member];
+}
+
+void SharedRows::enter(int member, std::span<const std::int64_t> processes)
+{
+    m_member = member;
+    for (const std::int64_t process : processes)
+        m_processes.push_back(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(process), 0))); // glibc 2.36 has no C++ declaration
+}
+
+void SharedRows::meet(std::chrono::milliseconds patience)
+{
+    const std::uint32_t meeting = presence(m_member).meetings.load(std::memory_order_relaxed) + 1;
+    presence(m_member).meetings.store(meeting, std::memory_order_release);
+    const auto deadline = SteadyClock::now() + patience;
+    for (int member = 0; member < m_members; ++member)
+        waitFor(member, meeting, deadline);
+}
+
+void SharedRows::waitFor(int member, std::uint32_t meeting, SteadyClock::time_point deadline)
+{
+    Presence& other = presence(member);
+    // A difference, since the count may begin anew.
+    const auto hasCome = [&] { return static_cast<std::int32_t>(other.meetings.load(std::memory_order_acquire) - meeting) >= 0; };
+    const auto began = SteadyClock::now();
+    while (!hasCome()) {
+        const auto now = SteadyClock::now();
+        if (now - began < kWatchful) {
+            std::this_thread::yield();
+            continue;
+        }
+        pollfd process{.fd = m_processes[static_cast<std::size_t>(member)], .events = POLLIN, .revents = 0};
+        const bool isGone = other.isGone != 0, ended = ::poll(&process, 1, 0) > 0;
+        if (hasCome())
+            return; // before it left
+        if (isGone || ended)
+            throw Error(ErrorKind::Io, "rank {} left{}", member, ended ? ": its process ended" : "");
+        if (now > deadline)
+            throw Error(ErrorKind::Io, "rank {} did not come to a sum in time", member);
+        std::this_thread::sleep_for(kNap);
+    }
 }
 
 } // namespace btcai

@@ -8,7 +8,6 @@
 
 #include "agent/distributed/RankGroup.h"
 #include "agent/distributed/RankOptions.h"
-#include "agent/distributed/SharedRows.h"
 #include "agent/ppo/Checkpoint.h"
 #include "base/ReadFile.h"
 #include "models/ModelFactory.h"
@@ -252,23 +251,6 @@ private slots:
             },
             onThisMachine);
         QVERIFY(!failed(failures));
-    }
-
-    /// What one writes the other reads; a place that is none, or not that of this memory, is refused.
-    void sharedMemoryIsTheSameOrRefused()
-    {
-        const SharedRows made(4, 3);
-        const SharedRows found(made.place(), 4, 3);
-        QVERIFY(torch::equal(found.values(), torch::zeros({4, 3})));
-        found.values()[2][1] = 7.0F;
-        QCOMPARE(made.values()[2][1].item<float>(), 7.0F);
-        const std::string process = made.place().substr(0, made.place().find(' ')), file = made.place().substr(0, made.place().rfind(' '));
-        for (const std::string& place : {std::string(), std::string("no place"), process + " 987654 1", file + " 1"}) {
-            const auto failure = failureOf([&] { SharedRows(place, 4, 3); });
-            QVERIFY2(failure && failure->kind == ErrorKind::Io && failure->says("shared memory"), place.c_str());
-        }
-        const auto otherSize = failureOf([&] { SharedRows(made.place(), 4, 4); });
-        QVERIFY(otherSize && otherSize->says("has not the 128 bytes")); // 64 + 16 floats of 4
     }
 
     /// Rank 0 is busy for twice the timeout: with a Hold the other waits for it, without one it leaves.
