@@ -20,11 +20,11 @@ using torch::Tensor;
 /// Part i of `parts` of so many: as even as can be, in order.
 RowRange partOf(std::size_t all, std::size_t i, std::size_t parts) { return {all * i / parts, all * (i + 1) / parts}; }
 
-Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options, torch::Device device,
+Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options,
                const std::function<Tensor(const Tensor&)>& asStretches)
 {
     const Tensor own = cut(indices, share);
-    const auto take = [&](const Tensor& tensor, const Tensor& which) { return asStretches(tensor).index_select(0, which).to(device); };
+    const auto take = [&](const Tensor& tensor, const Tensor& which) { return asStretches(tensor).index_select(0, which); };
     Tensor advantage = take(buffer.advantage, indices);
     if (options.normalizeAdvantages)
         advantage = normalizedAdvantage(advantage);
@@ -34,22 +34,22 @@ Minibatch pick(const RolloutBuffer& buffer, const Tensor& indices, RowRange shar
             .samples = static_cast<double>(advantage.numel())};
 }
 
-Minibatch pickLanes(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options, torch::Device device)
+Minibatch pickLanes(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options)
 {
-    Minibatch batch = pick(buffer, indices, share, options, device, [](const Tensor& tensor) { return tensor; });
+    Minibatch batch = pick(buffer, indices, share, options, [](const Tensor& tensor) { return tensor; });
     const Tensor own = cut(indices, share);
     for (const auto& [to, from] : {std::pair{&Minibatch::memory, &RolloutBuffer::memory}, std::pair{&Minibatch::ended, &RolloutBuffer::ended},
                                    std::pair{&Minibatch::temperature, &RolloutBuffer::temperature},
                                    std::pair{&Minibatch::entropyScale, &RolloutBuffer::entropyScale}})
         if ((buffer.*from).defined())
-            batch.*to = (buffer.*from).index_select(0, own).to(device);
+            batch.*to = (buffer.*from).index_select(0, own);
     return batch;
 }
 
 Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market, AgentNetwork& network, std::uint64_t seed, const Tensor& indices,
                         RowRange share, const RunConfig::Ppo& options)
 {
-    Minibatch batch = pickLanes(buffer, indices, share, options, market.device());
+    Minibatch batch = pickLanes(buffer, indices.to(market.device()), share, options);
     std::vector<std::int64_t> starts;
     for (std::int64_t i = 0; i < indices.numel(); ++i)
         starts.push_back(buffer.startRow[static_cast<std::size_t>(indices[i].item<std::int64_t>())]);
@@ -68,7 +68,7 @@ Minibatch pickStretches(const RolloutBuffer& buffer, const MarketTensors& market
 
 Minibatch pickSamples(const RolloutBuffer& buffer, const Tensor& indices, RowRange share, const RunConfig::Ppo& options)
 {
-    return pick(buffer, indices, share, options, torch::kCPU, [](const Tensor& tensor) {
+    return pick(buffer, indices, share, options, [](const Tensor& tensor) {
         return tensor.dim() == 4 ? tensor.reshape({-1, 1, 1, tensor.size(3)}) : tensor.reshape({-1, 1, 1});
     });
 }
@@ -120,10 +120,11 @@ std::vector<Tensor> PpoUpdater::minibatchIndices(const RolloutBuffer& buffer, co
     return batches;
 }
 
-UpdateStatistics PpoUpdater::update(const RolloutBuffer& buffer, const RunConfig::Ppo& options, UpdateSchedule schedule,
+UpdateStatistics PpoUpdater::update(const RolloutBuffer& rollout, const RunConfig::Ppo& options, UpdateSchedule schedule,
                                     std::int64_t iteration, std::int64_t samplesPerMinibatch, const std::function<void()>& poll)
 {
     UpdateStatistics sums;
+    const RolloutBuffer buffer = rollout.on(m_market ? m_market->device() : torch::Device(torch::kCPU));
     for (std::int64_t epoch = 0; epoch < options.epochs && !sums.stoppedByKl && sums.notFinite.empty(); ++epoch) {
         for (const Tensor& indices : minibatchIndices(buffer, options, samplesPerMinibatch, iteration, epoch)) {
             if (poll)
@@ -147,7 +148,7 @@ bool PpoUpdater::step(const RolloutBuffer& buffer, const Tensor& indices, const 
     const std::size_t ranks = m_group ? static_cast<std::size_t>(m_group->size()) : 1;
     const RowRange share = partOf(static_cast<std::size_t>(indices.numel()), m_group ? static_cast<std::size_t>(m_group->rank()) : 0, ranks);
     const Minibatch batch = m_market ? pickStretches(buffer, *m_market, m_network, m_seed, indices, share, options)
-                            : wholeStretches() ? pickLanes(buffer, indices, share, options, torch::kCPU)
+                            : wholeStretches() ? pickLanes(buffer, indices, share, options)
                                                : pickSamples(buffer, indices, share, options);
     std::vector<ReplayDraw> draws;
     if (m_replay)
@@ -276,6 +277,8 @@ void PpoUpdater::startThreads(std::size_t stretches)
         return;
     const int cores = torch::get_num_threads();
     const std::size_t count = std::clamp<std::size_t>(stretches, 1, static_cast<std::size_t>(cores));
+    if (count == 1)
+        return;
     m_threads = std::make_unique<GradientThreads>(count, cores / static_cast<int>(count));
     for (std::size_t i = 1; i < count; ++i) {
         Replica replica{AgentNetwork(m_network->options()), torch::zeros_like(m_optimizer.gradients())};

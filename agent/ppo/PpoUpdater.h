@@ -46,8 +46,8 @@ public:
     /// where one rank learns alone; else the buffers, weights and seeds of all must be the same.
     PpoUpdater(AgentNetwork network, FlatAdam& optimizer, const MarketTensors* market, std::uint64_t seed, RankGroup* group = nullptr);
 
-    /// Runs the epochs over the buffer, whose advantages must be estimated. `samplesPerMinibatch` counts where a minibatch is a random set of samples. `poll` is called between minibatches and may block.
-    UpdateStatistics update(const RolloutBuffer& buffer, const RunConfig::Ppo& options, UpdateSchedule schedule,
+    /// Runs the epochs over the rollout, whose advantages must be estimated. `samplesPerMinibatch` counts where a minibatch is a random set of samples. `poll` is called between minibatches and may block.
+    UpdateStatistics update(const RolloutBuffer& rollout, const RunConfig::Ppo& options, UpdateSchedule schedule,
                             std::int64_t iteration, std::int64_t samplesPerMinibatch = 0,
                             const std::function<void()>& poll = {});
 

@@ -35,4 +35,17 @@ void RolloutBuffer::estimateAdvantages(double gamma, double lambda)
     }
 }
 
+RolloutBuffer RolloutBuffer::on(torch::Device device) const
+{
+    RolloutBuffer there = *this;
+    if (state.device() == device)
+        return there;
+    for (torch::Tensor RolloutBuffer::*part :
+         {&RolloutBuffer::state, &RolloutBuffer::action, &RolloutBuffer::logProbability, &RolloutBuffer::value, &RolloutBuffer::advantage,
+          &RolloutBuffer::returns, &RolloutBuffer::temperature, &RolloutBuffer::entropyScale, &RolloutBuffer::memory, &RolloutBuffer::ended})
+        if ((this->*part).defined())
+            there.*part = (this->*part).pin_memory().to(device, /*non_blocking=*/true);
+    return there;
+}
+
 } // namespace btcai

@@ -39,6 +39,10 @@ struct RolloutBuffer {
 
     /// Fills advantage and returns.
     void estimateAdvantages(double gamma, double lambda);
+
+    /// What an update reads of it, on a device: there in one piece, by way of pinned memory, instead of minibatch by minibatch in each epoch. The
+    /// tensors themselves where they are on it already.
+    RolloutBuffer on(torch::Device device) const;
 };
 
 } // namespace btcai
