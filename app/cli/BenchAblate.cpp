@@ -2,13 +2,13 @@
 #include <cmath>
 #include <map>
 #include <memory>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "agent/config/Field.h"
 #include "agent/ppo/Trainer.h"
+#include "app/cli/BenchOutput.h"
 #include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "app/cli/ScratchFolder.h"
@@ -205,17 +205,14 @@ int runBenchAblate(const AblateOptions& options)
         return 0;
     }
     const RunConfig config = configOf(options, {"", {}}, false, 1);
-    printJson({{"bench", "ablate"},
-               {"seeds", options.seeds},
-               {"data", config.data},
-               {"bucket", bucketSpec(config.bucket).name},
-               {"steps", config.train.steps},
-               {"part", "validation"},
-               {"threads", torch::get_num_threads()},
-               {"processor", processorName()},
-               {"cores", std::thread::hardware_concurrency()},
-               {"libtorch", TORCH_VERSION},
-               {"results", std::move(results)}});
+    printBench({{"bench", "ablate"},
+                {"seeds", options.seeds},
+                {"data", config.data},
+                {"bucket", bucketSpec(config.bucket).name},
+                {"steps", config.train.steps},
+                {"part", "validation"},
+                {"threads", torch::get_num_threads()},
+                {"results", std::move(results)}});
     return 0;
 }
 

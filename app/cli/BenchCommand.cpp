@@ -12,6 +12,7 @@
 #include "agent/ppo/MarketTensors.h"
 #include "agent/ppo/PpoUpdater.h"
 #include "agent/ppo/Trainer.h"
+#include "app/cli/BenchOutput.h"
 #include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "app/cli/LocalRanks.h"
@@ -176,13 +177,12 @@ int runBenchTrain(const TrainBenchOptions& options)
                        {"device", selectDevice(config.device).str()},
                        {"threads", threads},
                        {"ranks", ranks ? ranks->size : 1},
-                       {"libtorch", TORCH_VERSION},
                        {"iterations", options.iterations},
                        {"seconds_per_iteration", {{"median", typical}, {"min", *std::ranges::min_element(seconds)}, {"max", *std::ranges::max_element(seconds)}}},
                        {"share", {{"encode", encode}, {"rollout", rollout}, {"update", update}}},
                        {"share_by_work", shareByWork(sum)}};
     if (options.json)
-        printJson(json);
+        printBench(json);
     else
         fmt::print("{} bucket, {} parameters, {} threads: {:.0f} account-steps/s, {:.0f} market bars/s (median of {} iterations; encode "
                    "{:.0f} %, rollout {:.0f} %, update {:.0f} %)\n",

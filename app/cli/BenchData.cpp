@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "app/cli/BenchOutput.h"
 #include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "app/cli/ScratchFolder.h"
@@ -64,7 +65,7 @@ int runBenchData(const DataBenchOptions& options)
                        {"features_second_opening_seconds", second},
                        {"repeats", options.repeats}};
     if (options.json)
-        printJson(json);
+        printBench(json);
     else
         fmt::print("{} bars: import {:.3f} s, write to a store {:.3f} s, open it {:.1f} ms\n{} features: computed and cached {:.3f} s, opened again {:.1f} ms\n",
                    series.presentCount(), import, write, 1e3 * open, names.size(), first, 1e3 * second);

@@ -1,6 +1,5 @@
 #include <array>
 #include <memory>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -8,6 +7,7 @@
 #include "agent/config/EnvironmentOptions.h"
 #include "agent/config/RunConfig.h"
 #include "agent/decision/LiveDecision.h"
+#include "app/cli/BenchOutput.h"
 #include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "base/Json.h"
@@ -120,14 +120,11 @@ int runBenchDecide(const DecideBenchOptions& options)
     for (const Bucket bucket : buckets)
         list.push_back(measuredBucket(bucket, options.decisions));
     if (options.json) {
-        printJson({{"bench", "decide"},
-                   {"decisions", options.decisions},
-                   {"goal_milliseconds", kGoalMs},
-                   {"threads", threads},
-                   {"processor", processorName()},
-                   {"cores", std::thread::hardware_concurrency()},
-                   {"libtorch", TORCH_VERSION},
-                   {"buckets", std::move(list)}});
+        printBench({{"bench", "decide"},
+                    {"decisions", options.decisions},
+                    {"goal_milliseconds", kGoalMs},
+                    {"threads", threads},
+                    {"buckets", std::move(list)}});
         return 0;
     }
     for (const Json& bucket : list)

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "app/cli/BenchOutput.h"
 #include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "base/Json.h"
@@ -125,7 +126,7 @@ int runBenchEnv(const EnvBenchOptions& bench)
     TradingEnvOptions one = everyCost(*market, 144);
     const std::size_t bytes = TradingEnv(market, one).bytesPerAccount();
     if (bench.json)
-        printJson({{"bench", "env"}, {"rates", rates}, {"bytes_per_account", bytes}, {"max_positions", one.maxPositions}, {"assertions", kAssertions}, {"repeats", bench.repeats}});
+        printBench({{"bench", "env"}, {"rates", rates}, {"bytes_per_account", bytes}, {"max_positions", one.maxPositions}, {"assertions", kAssertions}, {"repeats", bench.repeats}});
     else
         fmt::print("{}{} bytes per account with {} positions{}\n", text, bytes, one.maxPositions,
                    kAssertions ? "; assertions are on in this build, the books are checked at every step" : "");

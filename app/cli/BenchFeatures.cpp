@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include "app/cli/BenchOutput.h"
 #include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "base/Json.h"
@@ -91,19 +92,19 @@ int runBenchFeatures(const FeaturesBenchOptions& options)
     }
     const double rate = rows * static_cast<double>(names.size()) / timing.seconds;
     if (options.json) {
-        printJson({{"bench", "features"},
-                   {"rows", series.size()},
-                   {"features", names.size()},
-                   {"threads", options.threads},
-                   {"row_features_per_s", rate},
-                   {"seconds", timing.seconds},
-                   {"seconds_min", timing.secondsMin},
-                   {"cpu_seconds", timing.cpuSeconds},
-                   {"matrix_bytes", series.size() * names.size() * sizeof(float)},
-                   {"peak_memory_bytes", peak},
-                   {"ta_lib_row_features_per_s", kTaLibRate},
-                   {"repeats", options.repeats},
-                   {"per_feature", std::move(list)}});
+        printBench({{"bench", "features"},
+                    {"rows", series.size()},
+                    {"features", names.size()},
+                    {"threads", options.threads},
+                    {"row_features_per_s", rate},
+                    {"seconds", timing.seconds},
+                    {"seconds_min", timing.secondsMin},
+                    {"cpu_seconds", timing.cpuSeconds},
+                    {"matrix_bytes", series.size() * names.size() * sizeof(float)},
+                    {"peak_memory_bytes", peak},
+                    {"ta_lib_row_features_per_s", kTaLibRate},
+                    {"repeats", options.repeats},
+                    {"per_feature", std::move(list)}});
         return 0;
     }
     fmt::print("{} features over {} bars, {} thread(s): {:.3f} s (least {:.3f}, processor time {:.3f}), {:.1f} million row-features/s, peak "

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include "agent/config/Field.h"
 #include "agent/evaluation/PlantedTask.h"
 #include "agent/ppo/Trainer.h"
+#include "app/cli/BenchOutput.h"
 #include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "app/cli/ScratchFolder.h"
@@ -216,7 +216,7 @@ int runBenchLearn(const LearnBenchOptions& options)
         policies[kPolicies[policy]] = std::move(levels);
     }
     if (options.json) {
-        printJson(
+        printBench(
             {{"bench", "learn"},
              {"task", options.task},
              {"control", options.control},
@@ -226,9 +226,6 @@ int runBenchLearn(const LearnBenchOptions& options)
              {"bars_between_evaluations", options.evaluateEvery * config.train.stretches * config.train.rolloutBars},
              {"step_limit", config.train.steps},
              {"threads", torch::get_num_threads()},
-             {"processor", processorName()},
-             {"cores", std::thread::hardware_concurrency()},
-             {"libtorch", TORCH_VERSION},
              {"model", modelOf(config)},
              {"until", std::move(policies)},
              {"runs", std::move(details)}});

@@ -2,12 +2,12 @@
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "agent/ppo/ReferenceTasks.h"
+#include "app/cli/BenchOutput.h"
 #include "app/cli/BenchTiming.h"
 #include "app/cli/CommandLine.h"
 #include "base/Json.h"
@@ -120,8 +120,6 @@ int runBenchPpo(const PpoBenchOptions& bench)
                  {"runs", bench.runs},
                  {"steps_per_run", bench.steps},
                  {"threads", 1},
-                 {"processor", processorName()},
-                 {"cores", std::thread::hardware_concurrency()},
                  {"parameters", speed.parameters},
                  {"model", modelOf(task, {})},
                  {"share",
@@ -141,7 +139,7 @@ int runBenchPpo(const PpoBenchOptions& bench)
         text += learning.text;
     }
     if (bench.json)
-        printJson(json);
+        printBench(json);
     else
         fmt::print("{}", text);
     return 0;

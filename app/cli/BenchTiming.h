@@ -4,8 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
-#include <fstream>
-#include <string>
 #include <vector>
 
 namespace btcai::cli {
@@ -32,17 +30,6 @@ inline double median(std::vector<double> values)
 {
     std::ranges::sort(values);
     return 0.5 * (values[values.size() / 2] + values[(values.size() - 1) / 2]);
-}
-
-/// What the processor calls itself, as Linux tells; empty elsewhere.
-inline std::string processorName()
-{
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);)
-        if (line.starts_with("model name"))
-            if (const auto colon = line.find(": "); colon != std::string::npos)
-                return line.substr(colon + 2);
-    return {};
 }
 
 } // namespace btcai::cli

@@ -350,7 +350,10 @@ private slots:
 
     void benchTellsItsFigures()
     {
+        const auto asked = qEnvironmentVariable("OPENBLAS_CORETYPE");
+        qputenv("OPENBLAS_CORETYPE", "Nehalem");
         const CliResult result = runBtcai(QStringList{"bench", "train", "--bucket", "short", "--iterations", "2", "--json"} + tinyRun());
+        asked.isEmpty() ? qunsetenv("OPENBLAS_CORETYPE") : qputenv("OPENBLAS_CORETYPE", asked.toUtf8());
         QVERIFY2(result.code == 0, result.shown());
         const Json json = result.json();
         QVERIFY(json["bench"] == "train" && json["bucket"] == "short" && json["iterations"] == 2 && json["lookback_bars"] == 16);
@@ -365,6 +368,10 @@ private slots:
         }
         QVERIFY(std::abs(works - 1.0) < 1e-6);
         QCOMPARE(json["share_by_work"]["exchange"].get<double>(), 0.0); // with nobody
+        QVERIFY(json["processor"].is_string() && json["cores"].get<int>() > 0 && json["vectors"].is_string());
+#ifdef __x86_64__ // whose OpenBLAS takes the kernels that it is asked for
+        QCOMPARE(json["blas_kernels"].get<std::string>(), std::string("Nehalem"));
+#endif
         const double bars = json["market_bars_per_s"], steps = json["account_steps_per_s"];
         QVERIFY(std::abs(steps - 2.0 * bars) < 1e-6 * steps); // two accounts a stretch
     }
