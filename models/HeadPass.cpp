@@ -244,6 +244,22 @@ void HeadPass::apply(const Layer& layer, const float* input, std::int64_t inputS
     multiply(output, outputStride, input, inputStride, 1, layer.transposed.data(), layer.outputs, m_count, layer.outputs, layer.inputs, true);
 }
 
+std::int64_t HeadPass::blockAt(std::int64_t first, std::int64_t count, std::int64_t accountsPerRow)
+{
+    const std::int64_t rows = kBlock / accountsPerRow;
+    return rows > 0 ? std::min(count - first, rows * accountsPerRow) : std::min(accountsPerRow - first % accountsPerRow, kBlock);
+}
+
+void HeadPass::infer(std::int64_t count, const float* state, const float* market, std::int64_t accountsPerRow, float* logits, float* value)
+{
+    for (std::int64_t first = 0; first < count;) {
+        const std::int64_t size = blockAt(first, count, accountsPerRow);
+        forward(size, state + first * m_shape.state, market ? market + first / accountsPerRow * 2 * m_shape.width : nullptr, accountsPerRow,
+                logits + first * m_shape.actions, value + first);
+        first += size;
+    }
+}
+
 void HeadPass::forward(std::int64_t count, const float* state, const float* market, std::int64_t accountsPerRow, float* logits, float* value)
 {
     m_count = count;

@@ -50,6 +50,11 @@ public:
     /// state [count][S]; market: rows [.][2 W], sample i reads row i / accountsPerRow, or null. Writes logits [count][A] and value
     /// [count], and keeps what the backward pass needs.
     void forward(std::int64_t count, const float* state, const float* market, std::int64_t accountsPerRow, float* logits, float* value);
+    /// The same for any number of samples, none of which has a backward pass.
+    void infer(std::int64_t count, const float* state, const float* market, std::int64_t accountsPerRow, float* logits, float* value);
+    /// How many of `count` samples the pass that begins at `first` takes: those of whole rows of the market where a row fits into a block, else
+    /// part of one.
+    static std::int64_t blockAt(std::int64_t first, std::int64_t count, std::int64_t accountsPerRow);
     /// For the samples of the last forward pass: adds to the gradients of the parameters and, unless null, to those of the market's
     /// rows, and writes those of the state [count][S], unless null, given the loss's derivatives with respect to logits [count][A] and value [count].
     void backward(const float* logitsGradient, const float* valueGradient, const HeadViews<float>& gradients, float* marketGradient,

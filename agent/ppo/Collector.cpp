@@ -170,8 +170,13 @@ HeadOutput Collector::runHeads(std::span<const float> states, std::int64_t step,
     const Tensor state = torch::from_blob(const_cast<float*>(states.data()), {m_stretches, 1, m_accounts, size});
     const AccountInput input = m_network->recall(m_trading ? state.to(m_market->device()) : state, memory);
     memoryAfter = input.memory;
-    if (!m_trading)
-        return m_network->heads({}, input.state);
+    if (m_heads) {
+        const Tensor own = input.state.contiguous();
+        HeadOutput output{torch::empty({m_stretches, 1, m_accounts, m_network->options().actions}), torch::empty({m_stretches, 1, m_accounts})};
+        m_heads->infer(m_stretches * m_accounts, own.data_ptr<float>(), m_trading ? m_marketShare[step].data_ptr<float>() : nullptr, m_accounts,
+                       output.logits.data_ptr<float>(), output.value.data_ptr<float>());
+        return output;
+    }
     HeadOutput output = m_network->heads(m_z.narrow(1, step, 1), input.state);
     return {output.logits.to(torch::kCPU), output.value.to(torch::kCPU)};
 }
@@ -186,6 +191,11 @@ void Collector::collect(std::int64_t iteration, RolloutBuffer& buffer, const Pol
     if (m_trading)
         encode(buffer);
     timer.charge(m_times.encode);
+    if (!m_market || m_market->device().is_cpu()) {
+        m_heads.emplace(m_network->headShape(), m_network->headParameters());
+        if (m_trading)
+            m_marketShare = m_network->marketShare(m_z).transpose(0, 1).contiguous();
+    }
     if (m_memory.defined()) {
         buffer.memory = m_memory.to(torch::kCPU, torch::kFloat32, false, true);
         buffer.ended = torch::zeros_like(buffer.terminated);

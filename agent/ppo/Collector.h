@@ -111,6 +111,8 @@ private:
     std::uint64_t m_seed;
 
     torch::Tensor m_z; ///< [G, T + 1, D]
+    std::optional<HeadPass> m_heads; ///< with the weights of this rollout; none on other devices than the CPU
+    torch::Tensor m_marketShare;     ///< [T + 1, G, 2 W], for m_heads
     torch::Tensor m_memory;
     std::vector<std::uint8_t> m_actions;
     std::vector<double> m_sizes; ///< of entries, shares of the full size

@@ -19,11 +19,9 @@ LossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLo
     const std::int64_t accounts = samples.state.size(2);
     const std::int64_t count = samples.action.numel();
     const std::int64_t rowSize = 2 * shape.width;
-    // Whole rows of the market where they fit into a block, else parts of one.
-    const std::int64_t block = accounts < HeadPass::kBlock ? HeadPass::kBlock / accounts * accounts : HeadPass::kBlock;
     SampleLoss loss(shape.actions, samples.minibatch, options);
-    std::vector<float> logits(static_cast<std::size_t>(block * shape.actions)), logitsGradient(logits.size());
-    std::vector<float> value(static_cast<std::size_t>(block)), valueGradient(value.size());
+    std::vector<float> logits(static_cast<std::size_t>(HeadPass::kBlock * shape.actions)), logitsGradient(logits.size());
+    std::vector<float> value(static_cast<std::size_t>(HeadPass::kBlock)), valueGradient(value.size());
     const auto* const state = samples.state.data_ptr<float>();
     const auto* const action = samples.action.data_ptr<std::int64_t>();
     const auto* const logProbability = samples.logProbability.data_ptr<float>();
@@ -34,7 +32,7 @@ LossSums headLoss(AgentNetwork& network, const HeadSamples& samples, const PpoLo
     const auto* const entropyScale = samples.entropyScale.defined() ? samples.entropyScale.data_ptr<float>() : nullptr;
     for (std::int64_t first = 0; first < count;) {
         const std::int64_t row = first / accounts;
-        const std::int64_t size = std::min(accounts < HeadPass::kBlock ? count - first : (row + 1) * accounts - first, block);
+        const std::int64_t size = HeadPass::blockAt(first, count, accounts);
         pass.forward(size, state + first * shape.state, hasMarket ? samples.marketShare.data_ptr<float>() + row * rowSize : nullptr, accounts,
                      logits.data(), value.data());
         for (std::int64_t i = 0; i < size; ++i) {

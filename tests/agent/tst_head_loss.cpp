@@ -150,6 +150,24 @@ private slots:
     }
 
     // What is impossible has no probability and no gradient, and the rest is as autograd has it.
+    /// What a rollout asks of them: any number of samples, and no gradient.
+    void outputsAloneEqualLibtorch_data() { equalsAutograd_data(); }
+    void outputsAloneEqualLibtorch()
+    {
+        QFETCH(QVector<int>, s);
+        torch::manual_seed(8);
+        torch::NoGradGuard guard;
+        Case c({s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7] != 0, s[8] != 0});
+        const HeadOutput expected = c.network->heads(c.z, c.samples.state);
+        HeadOutput found{torch::zeros_like(expected.logits), torch::zeros_like(expected.value)};
+        const Tensor share = c.z.defined() ? c.network->marketShare(c.z) : Tensor();
+        HeadPass(c.network->headShape(), c.network->headParameters())
+            .infer(found.value.numel(), c.samples.state.data_ptr<float>(), share.defined() ? share.data_ptr<float>() : nullptr, s[6],
+                   found.logits.data_ptr<float>(), found.value.data_ptr<float>());
+        QVERIFY((found.logits - expected.logits).abs().max().item<double>() < 1e-5);
+        QVERIFY((found.value - expected.value).abs().max().item<double>() < 1e-5);
+    }
+
     void impossibleActionsEqualAutograd()
     {
         torch::manual_seed(12);
