@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-
-#include "models/LstmScan.h"
-
 namespace btcai {
 
 namespace {
@@ -24,6 +21,8 @@ EncoderStream::EncoderStream(MarketEncoder encoder)
     : m_encoder(std::move(encoder)), m_kept(m_encoder->contextRows() + m_encoder->options().patch),
       m_reach(m_encoder->m_convolutions.size())
 {
+    if (m_encoder->options().useLstm && !m_encoder->options().bfloat16)
+        m_ahead.emplace(m_encoder->m_lstmRecurrent);
 }
 
 void EncoderStream::push(std::span<const float> features)
@@ -93,18 +92,36 @@ void EncoderStream::completeTokens()
     const MarketEncoderOptions& options = m_encoder->options();
     const std::int64_t completed = m_count / options.patch;
     const std::int64_t fresh = std::min(completed - m_tokenCount, options.tokens);
-    if (fresh == 0)
+    if (fresh == 0) {
+        if (m_ahead) // all but the last token by the time that one comes
+            readWindow(m_projected.data_ptr<float>() + m_projected.size(2), (options.tokens - 1) * (m_count % options.patch + 1) / options.patch);
         return;
+    }
     const Tensor tokens = m_encoder->embedTokens(m_encoder->select(rows((completed - fresh) * options.patch, fresh * options.patch)));
     if (options.useLstm) {
         m_projected = slide(m_projected, m_encoder->linear(tokens, m_encoder->m_lstmInput), options.tokens);
-        m_lstm = lstmOverWindows(m_projected, m_encoder->m_lstmRecurrent, options.tokens, options.bfloat16);
+        if (m_ahead) {
+            if (fresh > 1) // what was read ahead is of a window that nobody asked for
+                m_ahead->restart();
+            readWindow(m_projected.data_ptr<float>(), options.tokens);
+            m_lstm = m_ahead->hidden().view({1, 1, options.width});
+            m_ahead->restart();
+        } else {
+            m_lstm = lstmOverWindows(m_projected, m_encoder->m_lstmRecurrent, options.tokens, options.bfloat16);
+        }
     }
     if (options.useTransformer) {
         m_tokens = slide(m_tokens, tokens, options.tokens);
         m_attended = m_encoder->attend(m_tokens);
     }
     m_tokenCount = completed;
+}
+
+/// On to so many tokens of the window that begins at `first`.
+void EncoderStream::readWindow(const float* first, std::int64_t tokens)
+{
+    while (m_ahead->tokens() < tokens)
+        m_ahead->read(first + m_ahead->tokens() * m_projected.size(2));
 }
 
 } // namespace btcai

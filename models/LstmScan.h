@@ -14,4 +14,25 @@ namespace btcai {
 /// With `bfloat16` the matrix products, of both passes, take their factors and give their results in bfloat16; all else is as it was.
 torch::Tensor lstmOverWindows(const torch::Tensor& projected, const torch::Tensor& recurrent, std::int64_t length, bool bfloat16 = false);
 
+/// The same LSTM over one window whose tokens come one at a time. On the CPU, in float32, without gradients.
+class LstmReader {
+public:
+    /// The weights are read now.
+    explicit LstmReader(const torch::Tensor& recurrent);
+
+    /// Begins a window.
+    void restart();
+    /// The next token, [4H].
+    void read(const float* projected);
+    /// Tokens read since the window began.
+    std::int64_t tokens() const { return m_tokens; }
+    /// The hidden state after them, [H].
+    torch::Tensor hidden() const { return m_hidden.clone(); }
+
+private:
+    torch::Tensor m_turned; ///< the weights, [H, 4H]
+    torch::Tensor m_gates, m_hidden, m_cell, m_cellTanh;
+    std::int64_t m_tokens = 0;
+};
+
 } // namespace btcai

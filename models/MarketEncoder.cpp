@@ -1,8 +1,8 @@
 #include "models/MarketEncoder.h"
 
-#include <cmath>
-
 #include "base/Error.h"
+#include "models/Attention.h"
+#include "models/DenseLayers.h"
 #include "models/LstmCell.h"
 #include "models/LstmScan.h"
 
@@ -140,7 +140,7 @@ Tensor MarketEncoderImpl::windowOfRow(std::int64_t rows, torch::Device device) c
 Tensor MarketEncoderImpl::linear(const Tensor& x, const Tensor& weight, const Tensor& bias) const
 {
     if (!m_options.bfloat16)
-        return torch::linear(x, weight, bias);
+        return linearLayer(x, weight, bias);
     return torch::linear(x.to(torch::kBFloat16), weight.to(torch::kBFloat16)).to(x.scalar_type()) + bias;
 }
 
@@ -180,7 +180,7 @@ Tensor MarketEncoderImpl::convolutionLayer(std::size_t layer, const Tensor& x)
     std::vector<Tensor> taps;
     for (std::int64_t tap = 0; tap < kKernel; ++tap)
         taps.push_back(x.narrow(1, tap * kDilations[layer], outputs));
-    const Tensor y = torch::gelu(linear(torch::cat(taps, 2), m_convolutions[layer]));
+    const Tensor y = geluLayer(linear(torch::cat(taps, 2), m_convolutions[layer]));
     return layer == 0 ? y : y + taps.back();
 }
 
@@ -195,37 +195,25 @@ Tensor MarketEncoderImpl::attend(const Tensor& tokens, Tensor* shares)
         x = attentionLayer(m_attention[i], x, isLast, isLast ? shares : nullptr);
     }
     if (shares)
-        *shares = shares->view({stretches, windows, m_options.heads, m_options.tokens}).mean(2);
+        *shares = shares->mean({1, 2}).view({stretches, windows, m_options.tokens}); // one query, some heads
     return x.reshape({stretches, windows, m_options.width});
 }
 
 /// x: [B, K, D]; returns the same or, with lastQueryOnly, [B, 1, D].
-Tensor MarketEncoderImpl::attentionLayer(const AttentionLayer& layer, const Tensor& x, bool lastQueryOnly, Tensor* kept)
+Tensor MarketEncoderImpl::attentionLayer(const AttentionLayer& layer, const Tensor& x, bool lastQueryOnly, Tensor* shares)
 {
-    const std::int64_t batch = x.size(0);
     const std::int64_t length = x.size(1);
     const std::int64_t width = m_options.width;
-    const std::int64_t heads = m_options.heads;
-    const std::int64_t perHead = width / heads;
-    const std::int64_t queries = lastQueryOnly ? 1 : length;
-    const auto split = [&](const Tensor& t, std::int64_t n) {
-        return t.reshape({batch, n, heads, perHead}).transpose(1, 2).reshape({batch * heads, n, perHead});
-    };
-    const auto& weight = layer.queryKeyValue->weight;
-    const auto& bias = layer.queryKeyValue->bias;
+    const auto asking = [&](const Tensor& of) { return lastQueryOnly ? of.narrow(1, length - 1, 1) : of; };
+    const std::vector<Tensor> weights = layer.queryKeyValue->weight.split_with_sizes({width, 2 * width}),
+                              biases = layer.queryKeyValue->bias.split_with_sizes({width, 2 * width});
     const Tensor normed = nn::LayerNorm(layer.attentionNorm)(x);
-    const Tensor keyValue = linear(normed, weight.narrow(0, width, 2 * width), bias.narrow(0, width, 2 * width));
-    const Tensor query = linear(normed.narrow(1, length - queries, queries), weight.narrow(0, 0, width), bias.narrow(0, 0, width));
-    const Tensor scores = torch::bmm(split(query, queries), split(keyValue.narrow(2, 0, width), length).transpose(1, 2));
-    const Tensor shares = torch::softmax(scores * (1.0 / std::sqrt(static_cast<double>(perHead))), 2);
-    if (kept)
-        *kept = shares;
-    const Tensor mixed = torch::bmm(shares, split(keyValue.narrow(2, width, width), length))
-                             .reshape({batch, heads, queries, perHead})
-                             .transpose(1, 2)
-                             .reshape({batch, queries, width});
-    const Tensor attended = x.narrow(1, length - queries, queries) + linear(mixed, layer.attentionOut);
-    const Tensor hidden = torch::gelu(linear(nn::LayerNorm(layer.feedForwardNorm)(attended), layer.feedForwardIn));
+    const Tensor query = linear(asking(normed), weights[0], biases[0]);
+    const Tensor keyValue = linear(normed, weights[1], biases[1]);
+    if (shares)
+        *shares = attentionShares(query, keyValue, m_options.heads);
+    const Tensor attended = asking(x) + linear(btcai::attention(query, keyValue, m_options.heads), layer.attentionOut);
+    const Tensor hidden = geluLayer(linear(nn::LayerNorm(layer.feedForwardNorm)(attended), layer.feedForwardIn));
     return attended + linear(hidden, layer.feedForwardOut);
 }
 

@@ -64,6 +64,37 @@ private slots:
             QVERIFY2(torch::allclose(ours[i], theirs[i], 1e-10, 1e-10), qPrintable(QString("input %1").arg(i)));
     }
 
+    // In float32 it goes another way: by hand.
+    void inFloat32ItIsTheSame()
+    {
+        const Tensor projected = torch::linear(m_x, m_weights, m_bias).detach().requires_grad_();
+        const Tensor weight = torch::randn({kStretches, kTokens - kWindow + 1, kHidden}, torch::kFloat64);
+        const auto run = [&](torch::ScalarType type) {
+            const std::vector<Tensor> inputs{projected.detach().to(type).requires_grad_(), m_recurrent.detach().to(type).requires_grad_()};
+            const Tensor state = lstmOverWindows(inputs[0], inputs[1], kWindow);
+            auto all = torch::autograd::grad({(state * weight.to(type)).sum()}, inputs);
+            all.push_back(state.detach());
+            return all;
+        };
+        const auto exact = run(torch::kFloat64), byHand = run(torch::kFloat32);
+        for (std::size_t i = 0; i < exact.size(); ++i)
+            QVERIFY2(torch::allclose(byHand[i].to(torch::kFloat64), exact[i], 1e-5, 2e-6), qPrintable(QString::number(i)));
+    }
+
+    void aReaderEqualsAWindow()
+    {
+        const Tensor projected = torch::linear(m_x, m_weights, m_bias).detach().to(torch::kFloat32), recurrent = m_recurrent.detach().to(torch::kFloat32);
+        const Tensor windows = lstmOverWindows(projected, recurrent, kWindow);
+        LstmReader reader(recurrent);
+        for (std::int64_t w = 0; w < windows.size(1); ++w) {
+            for (std::int64_t k = 0; k < kWindow; ++k)
+                reader.read(projected[1][w + k].data_ptr<float>());
+            QCOMPARE(reader.tokens(), kWindow);
+            QVERIFY(torch::allclose(reader.hidden(), windows[1][w], 1e-6, 1e-6));
+            reader.restart();
+        }
+    }
+
     // A number of bfloat16 is right to a 256th of itself: so are state and gradients, some roundings later, to 3 % of their size.
     void inBfloat16ItIsNear()
     {
