@@ -275,7 +275,7 @@ const std::array kFields{
     Field{"model.select_features", "", "Feature gates", "", 0, 0, {}, false, true,
           "Learned weights of the features, anew for each bar, that tell what the network looks at.", BTCAI_AT(model.selectFeatures)},
     Field{"model.precision", "", "Arithmetic", "", 0, 0, kPrecisionChoices, false, true,
-          "Of the encoder's matrix products; bfloat16 is several times as fast on GPUs and on CPUs with AMX, slower on others, and right to two or three digits.",
+          "Of the encoder's matrix products; bfloat16 is faster on GPUs, a little so on CPUs with AMX, slower on others, and right to two or three digits.",
           BTCAI_AT(model.precision)},
     Field{"model.hold_bias", "", "Hold bias", "", 0, 20, {}, false, true,
           "Initial preference for the position already held, so that exploration does not drown in costs.",
