@@ -1,6 +1,7 @@
 #include "models/Attention.h"
 
 #include <cmath>
+#include <vector>
 
 #include <ATen/Parallel.h>
 
@@ -18,8 +19,8 @@ using torch::autograd::variable_list;
 /// [B, N, W] to [B, heads, N, W / heads].
 Tensor perHead(const Tensor& x, std::int64_t heads) { return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2); }
 
-/// libtorch's CPU version goes through the heads of each window one product after the other, by way of its dispatcher, and copies what it reads: it takes three times
-/// as long as these loops, which stay in the cache.
+/// libtorch's CPU version goes through the heads of each window one product after the other, by way of its dispatcher, and copies what it reads; these loops stay in the
+/// cache.
 class AttentionByHand : public torch::autograd::Function<AttentionByHand> {
 public:
     static Tensor forward(AutogradContext* ctx, const Tensor& query, const Tensor& keyValue, std::int64_t heads)

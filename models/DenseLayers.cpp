@@ -1,5 +1,7 @@
 #include "models/DenseLayers.h"
 
+#include <algorithm>
+
 #include <ATen/Parallel.h>
 
 #include "models/KernelChoice.h"
@@ -96,8 +98,7 @@ Tensor geluLayer(const Tensor& x) { return takesKernels(x) ? GeluByHand::apply(x
 
 Tensor linearLayer(const Tensor& x, const Tensor& weight, const Tensor& bias)
 {
-    const Tensor dense = x.contiguous();
-    return takesKernels(dense, weight, bias) ? LinearByHand::apply(dense, weight, bias) : torch::linear(x, weight, bias);
+    return takesKernels(weight, bias) ? LinearByHand::apply(x.contiguous(), weight, bias) : torch::linear(x, weight, bias);
 }
 
 } // namespace btcai

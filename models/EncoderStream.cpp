@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+
 namespace btcai {
 
 namespace {

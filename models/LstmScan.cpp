@@ -1,5 +1,7 @@
 #include "models/LstmScan.h"
 
+#include <algorithm>
+
 #include "models/KernelChoice.h"
 #include "models/LstmCell.h"
 #include "models/VectorKernels.h"

@@ -125,6 +125,14 @@ BTCAI_INLINE float exponential(float value)
 
 BTCAI_INLINE float sigmoidOf(float x) { return 1.0F / (1.0F + exponential(-x)); }
 
+BTCAI_INLINE float total(const float (&parts)[kLanes])
+{
+    float sum = 0.0F;
+    for (const float part : parts)
+        sum += part;
+    return sum;
+}
+
 struct NormalPoint {
     float below;   ///< the probability of less than x
     float density; ///< at x, times the square root of 2 pi
@@ -272,10 +280,7 @@ BTCAI_VECTOR_CLONES void softmaxRows(float* values, std::int64_t rows, std::int6
         for (std::int64_t j = 0; j < stride; j += kLanes)
             for (std::int64_t l = 0; l < kLanes; ++l)
                 sums[l] += row[j + l];
-        float sum = 0.0F;
-        for (const float one : sums)
-            sum += one;
-        const float share = 1.0F / sum;
+        const float share = 1.0F / total(sums);
         for (std::int64_t j = 0; j < stride; ++j)
             row[j] *= share;
     }
@@ -291,9 +296,7 @@ BTCAI_VECTOR_CLONES void throughSoftmax(float* gradient, const float* shares, st
         for (std::int64_t j = 0; j < stride; j += kLanes)
             for (std::int64_t l = 0; l < kLanes; ++l)
                 sums[l] += out[j + l] * share[j + l];
-        float sum = 0.0F;
-        for (const float one : sums)
-            sum += one;
+        const float sum = total(sums);
         for (std::int64_t j = 0; j < stride; ++j)
             out[j] = scale * share[j] * (out[j] - sum);
     }

@@ -33,12 +33,12 @@ void hyperbolicTangent(float* values, std::int64_t count);
 /// gradient *= 1 - h^2: through the tanh whose result is h.
 void throughTanh(float* gradient, const float* h, std::int64_t count);
 
-/// output = x Phi(x), in which Phi is the normal distribution's, off by 8e-8 |x| + 1e-7 at most. output may be input.
+/// output = x Phi(x), in which Phi is the normal distribution's, off by 2e-7 |x| + 1e-7 at most. output may be input.
 void gelu(float* output, const float* input, std::int64_t count);
 /// gradient *= its derivative at input.
 void throughGelu(float* gradient, const float* input, std::int64_t count);
 
-/// values [rows][padded(width)] = softmax(scale * values) over the first `width` of each row; the rest becomes 0.
+/// values [rows][padded(width)] = softmax(scale * values), scale above 0, over the first `width` of each row; the rest becomes 0.
 void softmaxRows(float* values, std::int64_t rows, std::int64_t width, float scale);
 /// gradient *= through the softmax whose result is shares, both [rows][padded(width)]; the rest of a row of gradient is finite.
 void throughSoftmax(float* gradient, const float* shares, std::int64_t rows, std::int64_t width, float scale);

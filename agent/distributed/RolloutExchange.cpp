@@ -31,23 +31,20 @@ void gatherRollout(RankGroup& group, const RolloutBuffer& own, RolloutBuffer& al
     parts.emplace_back(torch::tensor(own.startRow, torch::kInt64), starts);
 
     // All at once: each gathering costs a meeting, whatever its size.
-    std::size_t bytes = 0;
-    for (const auto& [mine, every] : parts)
-        bytes += mine.nbytes();
-    const Tensor packed = torch::empty({1, static_cast<std::int64_t>(bytes)}, torch::kUInt8);
-    Tensor gathered = torch::empty({group.size(), static_cast<std::int64_t>(bytes)}, torch::kUInt8);
-    auto* to = packed.data_ptr<std::uint8_t>();
+    std::vector<std::uint8_t> packed;
     for (const auto& [mine, every] : parts) {
         const Tensor dense = mine.contiguous();
-        to = std::copy_n(static_cast<const std::uint8_t*>(dense.data_ptr()), dense.nbytes(), to);
+        const auto* const first = static_cast<const std::uint8_t*>(dense.data_ptr());
+        packed.insert(packed.end(), first, first + dense.nbytes());
     }
-    group.gather(packed, gathered);
-    const auto* from = gathered.data_ptr<std::uint8_t>();
-    for (int rank = 0; rank < group.size(); ++rank)
+    const std::vector<std::vector<std::uint8_t>> ranks = group.gather(packed);
+    for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+        const std::uint8_t* from = ranks[rank].data();
         for (const auto& [mine, every] : parts) {
-            std::copy_n(from, mine.nbytes(), static_cast<std::uint8_t*>(every.data_ptr()) + static_cast<std::size_t>(rank) * mine.nbytes());
+            std::copy_n(from, mine.nbytes(), static_cast<std::uint8_t*>(every.data_ptr()) + rank * mine.nbytes());
             from += mine.nbytes();
         }
+    }
     std::copy_n(starts.data_ptr<std::int64_t>(), all.stretches, all.startRow.begin());
 }
 
