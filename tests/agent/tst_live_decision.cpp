@@ -133,14 +133,16 @@ private slots:
         QTest::addColumn<bool>("selectFeatures");
         QTest::addColumn<int>("patch");
         QTest::addColumn<int>("every"); // row that is decided at
-        QTest::newRow("all branches") << true << true << true << false << 4 << 1;
-        QTest::newRow("all branches, a token longer than the convolution reads") << true << true << true << false << 80 << 1;
-        QTest::newRow("now and then") << true << true << true << false << 4 << 7;
-        QTest::newRow("seldom") << true << true << true << false << 4 << 97;
-        QTest::newRow("feature gates") << true << true << true << true << 4 << 1;
-        QTest::newRow("convolution") << true << false << false << false << 4 << 1;
-        QTest::newRow("LSTM") << false << true << false << false << 4 << 1;
-        QTest::newRow("Transformer") << false << false << true << false << 4 << 1;
+        QTest::addColumn<int>("inARow");
+        QTest::newRow("all branches") << true << true << true << false << 4 << 1 << 1;
+        QTest::newRow("all branches, a token longer than the convolution reads") << true << true << true << false << 80 << 1 << 1;
+        QTest::newRow("now and then") << true << true << true << false << 4 << 7 << 1;
+        QTest::newRow("seldom") << true << true << true << false << 4 << 97 << 1;
+        QTest::newRow("in pairs, and then not for tokens") << true << true << true << false << 4 << 11 << 2;
+        QTest::newRow("feature gates") << true << true << true << true << 4 << 1 << 1;
+        QTest::newRow("convolution") << true << false << false << false << 4 << 1 << 1;
+        QTest::newRow("LSTM") << false << true << false << false << 4 << 1 << 1;
+        QTest::newRow("Transformer") << false << false << true << false << 4 << 1 << 1;
     }
     /// All rows of the series go through the live path, from its first bar on; the last 500 are decided at.
     void equalsTheBatchAtEveryRow()
@@ -151,6 +153,7 @@ private slots:
         QFETCH(bool, selectFeatures);
         QFETCH(int, patch);
         QFETCH(int, every);
+        QFETCH(int, inARow); // what is read ahead after the first of two is of no use once tokens were passed over
         RunConfig config = tinyConfig();
         config.model.useCnn = cnn;
         config.model.useLstm = lstm;
@@ -168,7 +171,7 @@ private slots:
         for (std::int64_t i = 0; i < kRows; ++i) {
             const auto row = static_cast<std::size_t>(batch.start + i);
             pushRow(live, batch.series, row);
-            if (i % every != 0)
+            if (i % every >= inARow)
                 continue;
             const Decision decision = live.decide(batch.state(i));
             const auto at = qPrintable(QString("row %1").arg(row));
