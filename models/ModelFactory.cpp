@@ -66,6 +66,7 @@ torch::Device selectDevice(const std::string& name, int index)
 int setThreads(std::int64_t threads)
 {
     const int count = threads > 0 ? static_cast<int>(threads) : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    torch::get_num_threads(); // a thread takes over the process's number at its first operation, which may be another rank's by then
     torch::set_num_threads(count);
     return count;
 }

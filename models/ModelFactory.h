@@ -18,7 +18,7 @@ std::int64_t parameterCount(torch::nn::Module& module);
 /// more ranks than GPUs take turns.
 torch::Device selectDevice(const std::string& name, int index = 0);
 
-/// Sets libtorch's threads, 0 for all cores. Call once per process, before the first operation.
+/// Sets the threads that libtorch uses for operations of the calling thread, and of such as begin with theirs later; 0 for all cores. Returns how many.
 int setThreads(std::int64_t threads);
 
 } // namespace btcai
