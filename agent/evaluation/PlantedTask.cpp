@@ -87,8 +87,8 @@ RunConfig detailConfig(std::int64_t seed)
 
 SyntheticMarketOptions orderMarket(std::uint64_t seed)
 {
-    return {.bars = 400'000, .seed = seed, .intervalSeconds = 900, .volatility = 0.0005, .driftPerBar = 0.006, .blockBars = 96, .moveBars = 1,
-            .lagBars = 64, .signalBars = 32, .code = SignalCode::Order, .slotBars = 4, .volumeGap = 3.0, .volumeNoise = 0.1,
+    return {.bars = 600'000, .seed = seed, .intervalSeconds = 720, .volatility = 0.0005, .driftPerBar = 0.006, .blockBars = 120, .moveBars = 1,
+            .lagBars = 64, .signalBars = 48, .code = SignalCode::Order, .slotBars = 4, .bellBars = 1, .volumeGap = 3.0, .volumeNoise = 0.1,
             .baseVolume = kBranchVolume};
 }
 
@@ -96,18 +96,19 @@ RunConfig orderConfig(std::int64_t seed)
 {
     RunConfig config = branchConfig(seed);
     config.features.select = "LOGRET_1,VOLUME_RATIO_288,HOUR_SIN,HOUR_COS"; // a block is a day, so the hour tells when it begins
-    config.model.lookbackBars = 96;
+    config.model.lookbackBars = 120;
+    config.model.width = 48;
     config.model.patchBars = 4;
-    config.model.horizons = "32";
+    config.model.horizons = "32,96"; // the longer sees the move from where the signal is
     config.train.rolloutBars = 384;
     config.account.episodeBars = 768;
-    config.train.steps = 3'200'000;
-    config.ppo.learningRate = 0.003;
+    config.train.steps = 6'000'000;
+    config.ppo.learningRate = 0.002;
     config.ppo.gateCoefficient = 0.1; // else the LSTM's gate closes before the LSTM has learned anything
-    config.ppo.gamma = 0.8; // so that nobody buys in the signal's sight, 64 bars before the move
-    // The forecast takes some 150,000 bars to find the signal, and by then a policy whose entropy may fall as it likes has settled on cash.
+    config.ppo.gamma = 0.5; // so that all is decided at the bell, and nobody buys in the signal's sight
+    // The forecast takes 150,000 to 350,000 bars to find the signal, and by then a policy whose entropy may fall as it likes has settled on cash or on coins.
     config.explore.decay = "adaptive";
-    config.ppo.entropyShare = 0.4;
+    config.ppo.entropyShare = 0.55;
     return config;
 }
 

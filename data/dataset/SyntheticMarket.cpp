@@ -13,7 +13,8 @@ namespace btcai {
 namespace {
 
 constexpr const char* kWhat = "synthetic market";
-constexpr double kMarkLevel = 2.0; ///< of SignalCode::Order, where pulses are 1 and -1
+constexpr double kBellLevel = 2.0;
+constexpr double kMarkLevel = 4.0; ///< of SignalCode::Order, where pulses are 1 and -1: it stands out among them
 
 void checkOptions(const SyntheticMarketOptions& options)
 {
@@ -29,6 +30,10 @@ void checkOptions(const SyntheticMarketOptions& options)
         && (options.slotBars == 0 || options.signalBars % options.slotBars != 0 || options.signalBars < 2 * options.slotBars))
         throw Error(ErrorKind::BadInput, "synthetic market: {} signal bars are not two or more whole slots of {} bars", options.signalBars,
                     options.slotBars);
+    for (std::size_t bar = options.blockBars - std::min(options.bellBars, options.blockBars); bar < options.blockBars; ++bar)
+        if (options.bellBars >= options.blockBars || (bar + options.lagBars + options.signalBars) % options.blockBars < options.signalBars)
+            throw Error(ErrorKind::BadInput, "synthetic market: a bell of {} bars does not fit a block of {} with its signal of {} that ends {} bars before one",
+                        options.bellBars, options.blockBars, options.signalBars, options.lagBars);
     requireFinite(kWhat, "driftPerBar", options.driftPerBar);
     requireFinite(kWhat, "volumeGap", options.volumeGap);
     requireNonNegative(kWhat, "volumeNoise", options.volumeNoise);
@@ -53,14 +58,14 @@ double orderSlot(const SyntheticMarketOptions& options, std::size_t block, std::
     return Rng(options.seed, "synthetic.decoys", block, slot).below(2) == 0 ? -1.0 : 1.0;
 }
 
-/// What the signal adds to the log volume of bar i, in halves of the gap: 0 in a bar that carries none.
+/// What signal and bell add to the log volume of bar i, in halves of the gap: 0 in a bar that carries neither.
 double signalLevel(const SyntheticMarketOptions& options, std::size_t i)
 {
     // The bar belongs to block b's signal when that ends lagBars before the block begins and has begun by bar i.
     const std::size_t shifted = i + options.phaseBars + options.lagBars + options.signalBars;
     const std::size_t place = shifted % options.blockBars;
     if (place >= options.signalBars)
-        return 0.0;
+        return (i + options.phaseBars) % options.blockBars + options.bellBars >= options.blockBars ? kBellLevel : 0.0;
     const std::size_t block = shifted / options.blockBars;
     const double sign = signOf(options.seed, options.scrambleSignal ? "synthetic.scrambled" : "synthetic.drift", block);
     return options.code == SignalCode::Level ? sign : orderSlot(options, block, place / options.slotBars, sign);

@@ -49,7 +49,7 @@ struct Regime {
 enum class SignalCode {
     /// Every signal bar carries it: exp(volumeGap * sign / 2) times the base.
     Level,
-    /// The signal bars are cut into slots of `slotBars`. One slot, any but the last, is the mark: exp(volumeGap) times the base. Each other slot is a
+    /// The signal bars are cut into slots of `slotBars`. One slot, any but the last, is the mark: exp(2 * volumeGap) times the base. Each other slot is a
     /// pulse, up or down: exp(volumeGap / 2) or exp(-volumeGap / 2) times the base. The pulse after the mark carries the sign, the others are drawn. So
     /// what a pulse means depends on what came before it.
     Order,
@@ -76,6 +76,7 @@ struct SyntheticMarketOptions {
     std::size_t signalBars = 2;
     SignalCode code = SignalCode::Level;
     std::size_t slotBars = 1;     ///< of SignalCode::Order; signalBars is a multiple of it, twice it at least
+    std::size_t bellBars = 0;     ///< before each block, in none of a signal's: exp(volumeGap) times the base says that it begins, not where it goes
     double volumeGap = 2.0;       ///< log difference between the two signs
     double volumeNoise = 0.2;     ///< deviation of log volume
     double baseVolume = 500.0;    ///< in the base coin
@@ -107,7 +108,7 @@ struct SyntheticSpec {
 /// Reads "synthetic:MODEL,key=value,...", with MODEL one of planted, gbm, garch, jump, regime: "synthetic:garch,bars=50000,seed=3". Nothing when
 /// the text does not begin with "synthetic:". Only "planted" plants a signal unless `drift` asks for one. Keys:
 ///   bars, seed, start (ISO 8601, UTC), interval (s), price, volatility, growth,
-///   drift, block, phase, move, lag, signal-bars, signal (level or order), slot, volume-gap, scramble (yes or no), volume, volume-noise,
+///   drift, block, phase, move, lag, signal-bars, signal (level or order), slot, bell, volume-gap, scramble (yes or no), volume, volume-noise,
 ///   alpha, beta (garch), jump-rate, jump-mean, jump-deviation (jump),
 ///   growth-1, volatility-1, stay-1, growth-2, volatility-2, stay-2 (regime, two of them; stay: the chance to stay for another bar).
 /// Throws Error(BadInput) naming the key or model that is unknown, doubled, out of place or has a bad value.

@@ -32,7 +32,7 @@ constexpr Model kModels[] = {
     {"regime", ReturnModel::RegimeSwitching, " growth-1 volatility-1 stay-1 growth-2 volatility-2 stay-2 "},
 };
 constexpr std::string_view kSharedKeys =
-    " bars seed start interval price volatility drift block phase move lag signal-bars signal slot volume-gap scramble volume volume-noise ";
+    " bars seed start interval price volatility drift block phase move lag signal-bars signal slot bell volume-gap scramble volume volume-noise ";
 
 [[noreturn]] void fail(const std::string& what) { throw Error(ErrorKind::BadInput, "synthetic data: {}", what); }
 
@@ -122,7 +122,8 @@ void set(SyntheticMarketOptions& options, std::string_view key, std::string_view
     };
     const std::map<std::string_view, std::size_t*> counts = {
         {"bars", &options.bars}, {"block", &options.blockBars},        {"phase", &options.phaseBars}, {"move", &options.moveBars},
-        {"lag", &options.lagBars}, {"signal-bars", &options.signalBars}, {"slot", &options.slotBars}};
+        {"lag", &options.lagBars}, {"signal-bars", &options.signalBars}, {"slot", &options.slotBars},
+        {"bell", &options.bellBars}};
     if (const auto number = numbers.find(key); number != numbers.end())
         *number->second = numberOf<double>(key, text);
     else if (const auto count = counts.find(key); count != counts.end())

@@ -148,7 +148,7 @@ private slots:
         QVERIFY(rising > 100 && rising < 200); // of 99 blocks of 3 bars: half, 150, with a deviation of 15
     }
 
-    // Blocks of 20 bars, told by the 4 slots of 3 bars that end 8 bars before: bars 0 to 11 tell block 1. One slot is the mark, exp(2) times the base
+    // Blocks of 20 bars, told by the 4 slots of 3 bars that end 8 bars before: bars 0 to 11 tell block 1. One slot is the mark, exp(4) times the base
     // with a gap of 2, the others exp(1) or exp(-1), and the one after the mark is the sign. The mark takes each place but the last, decoys both signs.
     void thePulseAfterTheMarkTellsTheSign()
     {
@@ -171,7 +171,7 @@ private slots:
                         QCOMPARE(here, level[bar / 3]);
                 }
                 const auto mark = static_cast<std::size_t>(std::ranges::max_element(level) - level.begin());
-                QVERIFY(mark < 3 && std::abs(level[mark] - 2.0) < 1e-12);
+                QVERIFY(mark < 3 && std::abs(level[mark] - 4.0) < 1e-12);
                 for (std::size_t slot = 0; slot < 4; ++slot)
                     if (slot != mark) {
                         QVERIFY(std::abs(std::abs(level[slot]) - 1.0) < 1e-12);
@@ -190,6 +190,18 @@ private slots:
         }
     }
 
+    // Blocks of 12 bars that begin at bars 9, 21, ...; their signal is in bars 0 to 2, 12 to 14, ...; the bell is in the two bars before they begin.
+    void theBellTellsWhenABlockBegins()
+    {
+        const SyntheticMarket market = makeSyntheticMarket(
+            {.bars = 240, .seed = 2, .blockBars = 12, .phaseBars = 3, .lagBars = 6, .signalBars = 3, .bellBars = 2, .volumeGap = 3.0, .volumeNoise = 0.0, .baseVolume = 10.0});
+        for (std::size_t i = 0; i < 240; ++i) {
+            const double level = std::log(market.series.volume()[i] / 10.0);
+            const std::size_t place = i % 12;
+            QCOMPARE(place < 3 ? std::abs(level) : level, place < 3 ? 1.5 : place == 7 || place == 8 ? 3.0 : 0.0);
+        }
+    }
+
     void whatDoesNotFitABlockIsNamed()
     {
         const auto says = [](const SyntheticMarketOptions& options, const char* part) {
@@ -200,6 +212,9 @@ private slots:
         QVERIFY(says({.blockBars = 12, .moveBars = 13}, "a move of 13"));
         QVERIFY(says({.signalBars = 5, .code = SignalCode::Order, .slotBars = 2}, "5 signal bars are not two or more whole slots of 2"));
         QVERIFY(says({.signalBars = 2, .code = SignalCode::Order, .slotBars = 2}, "2 signal bars"));
+        QVERIFY(says({.blockBars = 12, .lagBars = 2, .signalBars = 4, .bellBars = 3}, "a bell of 3 bars does not fit a block of 12 with its signal of 4 that ends 2"));
+        QVERIFY(says({.blockBars = 12, .lagBars = 20, .signalBars = 4, .bellBars = 9}, "a bell of 9"));
+        QVERIFY(says({.blockBars = 12, .lagBars = 4, .signalBars = 4, .bellBars = 13}, "a bell of 13"));
         QVERIFY(says({.signalBars = 2, .code = SignalCode::Order, .slotBars = 0}, "slots of 0"));
     }
 

@@ -20,13 +20,13 @@ private slots:
     {
         const auto planted = parseSyntheticSpec("synthetic:planted,bars=50000,seed=18446744073709551615,start=2019-02-03,interval=60,price=250.5,"
                                                 "volatility=0.003,drift=0.002,block=24,lag=7,signal-bars=3,volume-gap=1.5,scramble=yes,volume=9,"
-                                                "volume-noise=0.1,phase=5,move=2,signal=order,slot=1");
+                                                "volume-noise=0.1,phase=5,move=2,signal=order,slot=1,bell=4");
         QVERIFY(planted.has_value());
         const SyntheticMarketOptions& p = planted->options;
         QVERIFY(p.model == ReturnModel::Gaussian);
         QVERIFY(p.bars == 50000 && p.seed == 18446744073709551615ULL && p.startTime == 1549152000 && p.intervalSeconds == 60);
         QVERIFY(p.startPrice == 250.5 && p.volatility == 0.003 && p.driftPerBar == 0.002 && p.blockBars == 24 && p.lagBars == 7);
-        QVERIFY(p.phaseBars == 5 && p.moveBars == 2 && p.code == SignalCode::Order && p.slotBars == 1);
+        QVERIFY(p.phaseBars == 5 && p.moveBars == 2 && p.code == SignalCode::Order && p.slotBars == 1 && p.bellBars == 4);
         QVERIFY(p.signalBars == 3 && p.volumeGap == 1.5 && p.scrambleSignal && p.baseVolume == 9.0 && p.volumeNoise == 0.1);
 
         const auto garch = parseSyntheticSpec("synthetic:garch,alpha=0.2,beta=0.7,growth=-1e-5");
