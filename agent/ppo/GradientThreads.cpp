@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "models/Torch.h"
+#include "models/ModelFactory.h"
 
 namespace btcai {
 
@@ -47,9 +47,7 @@ void GradientThreads::run(std::size_t parts, const std::function<void(std::size_
 
 void GradientThreads::loop(std::size_t index, int cores)
 {
-    // A thread takes over the process's number at its first operation, so that has to be asked for before it is changed here.
-    torch::get_num_threads();
-    torch::set_num_threads(cores);
+    setThreads(cores);
     std::unique_lock lock(m_mutex);
     for (std::uint64_t seen = 0;;) {
         m_begin.wait(lock, [&] { return m_stop || m_round != seen; });

@@ -5,6 +5,7 @@
 #include <QTest>
 
 #include "agent/ppo/GradientThreads.h"
+#include "models/ModelFactory.h"
 #include "models/Torch.h"
 
 using namespace btcai;
@@ -45,6 +46,18 @@ private slots:
         int fresh = 0;
         std::thread([&] { fresh = torch::get_num_threads(); }).join();
         QCOMPARE(fresh, 4);
+    }
+
+    // A thread that set its number before its first operation, and another that set its own meanwhile.
+    void whatAThreadSetItKeeps()
+    {
+        int kept = 0;
+        std::thread([&] {
+            setThreads(1);
+            std::thread([] { setThreads(3); }).join();
+            kept = torch::get_num_threads();
+        }).join();
+        QCOMPARE(kept, 1);
     }
 
     void aFailureComesBackAndTheThreadsLiveOn()
